@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: ISC */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+
+enum { ADDRESS_HOST_MAX = 255 };
+
+static const char *address_one(const struct address *address, struct address **list, size_t *n)
+{
+	*list = malloc(sizeof(**list));
+	if (*list == NULL)
+		return "out of memory";
+	**list = *address;
+	*n = 1;
+	return NULL;
+}
+
+static const char *address_parse_unix(const char *path, struct address **list, size_t *n)
+{
+	struct address address = { .un.sun_family = AF_UNIX };
+	size_t len = strlen(path);
+
+	if (*path != '/')
+		return "needs an absolute path after \"unix:\"";
+	if (len >= sizeof(address.un.sun_path))
+		return "is too long a path for a Unix socket";
+	memcpy(address.un.sun_path, path, len + 1);
+	address.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	return address_one(&address, list, n);
+}
+
+static const char *address_parse_port(const char *text, enum address_use use, uint16_t *port)
+{
+	uint32_t number = 0;
+
+	if (use == ADDRESS_TO_BIND && strcmp(text, "0") == 0) {
+		*port = 0;
+		return NULL;
+	}
+	if (parse_count(text, &number) != NULL || number > UINT16_MAX)
+		return "has no port between 1 and 65535";
+	*port = (uint16_t)number;
+	return NULL;
+}
+
+static const char *address_parse_any(uint16_t port, enum address_use use, struct address **list,
+                                     size_t *n)
+{
+	struct address address = { .dual_stack = true };
+
+	if (use == ADDRESS_TO_CONNECT)
+		return "has no host";
+	address.in6.sin6_family = AF_INET6;
+	address.in6.sin6_addr = in6addr_any;
+	address.in6.sin6_port = htons(port);
+	address.len = sizeof(address.in6);
+	return address_one(&address, list, n);
+}
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->in.sin_port == b->in.sin_port &&
+		       a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	if (a->any.sa_family == AF_INET6)
+		return a->in6.sin6_port == b->in6.sin6_port &&
+		       a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+		       IN6_ARE_ADDR_EQUAL(&a->in6.sin6_addr, &b->in6.sin6_addr);
+	return strcmp(a->un.sun_path, b->un.sun_path) == 0;
+}
+
+static bool address_is_among(const struct address *address, const struct address *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (address_equal(address, &list[i]))
+			return true;
+	return false;
+}
+
+static const char *address_copy_found(const struct addrinfo *found, struct address **list,
+                                      size_t *n)
+{
+	size_t room = 0;
+
+	for (const struct addrinfo *info = found; info != NULL; info = info->ai_next)
+		room++;
+	*list = calloc(room, sizeof(**list));
+	if (*list == NULL)
+		return "out of memory";
+	*n = 0;
+	for (const struct addrinfo *info = found; info != NULL; info = info->ai_next) {
+		struct address address = { .len = info->ai_addrlen };
+
+		memcpy(&address.any, info->ai_addr, info->ai_addrlen);
+		if (!address_is_among(&address, *list, *n))
+			(*list)[(*n)++] = address;
+	}
+	return NULL;
+}
+
+static const char *address_resolve(const char *host, uint16_t port, bool numeric,
+                                   struct address **list, size_t *n)
+{
+	const struct addrinfo hints = {
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0),
+	};
+	struct addrinfo *found;
+	const char *reason;
+	char service[8];
+	int error;
+
+	(void)snprintf(service, sizeof(service), "%u", port);
+	error = getaddrinfo(host, service, &hints, &found);
+	if (error == EAI_SYSTEM)
+		return strerror(errno);
+	if (error != 0)
+		return numeric ? "is not an IPv6 address" : gai_strerror(error);
+	reason = address_copy_found(found, list, n);
+	freeaddrinfo(found);
+	return reason;
+}
+
+const char *address_parse(const char *text, enum address_use use, struct address **list, size_t *n)
+{
+	const char *colon = strrchr(text, ':');
+	char host[ADDRESS_HOST_MAX + 1];
+	const char *reason;
+	uint16_t port = 0;
+	bool brackets;
+	size_t len;
+
+	*list = NULL;
+	*n = 0;
+	if (strncmp(text, "unix:", 5) == 0)
+		return address_parse_unix(text + 5, list, n);
+	if (colon == NULL)
+		return "is no address: it needs a port, as in host:port";
+	reason = address_parse_port(colon + 1, use, &port);
+	if (reason != NULL)
+		return reason;
+	len = (size_t)(colon - text);
+	if (len == 0)
+		return address_parse_any(port, use, list, n);
+	brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+	if (brackets) {
+		text++;
+		len -= 2;
+	}
+	if (len > ADDRESS_HOST_MAX)
+		return "has too long a host name";
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (!brackets && strchr(host, ':') != NULL)
+		return "needs brackets around its IPv6 address, as in [::1]:443";
+	return address_resolve(host, port, brackets, list, n);
+}
+
+static const char *address_text_in6(const struct sockaddr_in6 *in6, char *room)
+{
+	char host[INET6_ADDRSTRLEN];
+
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		(void)inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "%s:%u", host, ntohs(in6->sin6_port));
+	} else {
+		(void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "[%s]:%u", host, ntohs(in6->sin6_port));
+	}
+	return room;
+}
+
+const char *address_text(const struct sockaddr *sa, socklen_t len,
+                         char room[static ADDRESS_TEXT_ROOM])
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+	const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)sa;
+	const size_t path_at = offsetof(struct sockaddr_un, sun_path);
+	char host[INET_ADDRSTRLEN];
+
+	switch (sa->sa_family) {
+	case AF_INET:
+		(void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)); /* it has room */
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "%s:%u", host, ntohs(in->sin_port));
+		return room;
+	case AF_INET6:
+		return address_text_in6((const struct sockaddr_in6 *)(const void *)sa, room);
+	case AF_UNIX:
+		if (len > path_at && un->sun_path[0] != '\0')
+			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unix:%.*s", (int)(len - path_at),
+			               un->sun_path);
+		else
+			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unix");
+		return room;
+	default:
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "unknown");
+		return room;
+	}
+}

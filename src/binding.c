@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+#include "binding.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+enum {
+	BINDING_BACKLOG = 4096, /* the kernel lowers it to net.core.somaxconn */
+};
+
+struct binding {
+	const struct listener_config *config;
+	struct address *addresses;      /* as bound: ports are known */
+	bool *made;                     /* Unix sockets that are ours to remove */
+	unsigned n_workers;
+	int *fds;                       /* n_workers rows of config->n_binds */
+};
+
+static int *binding_fd(struct binding *binding, unsigned worker, size_t i)
+{
+	return &binding->fds[worker * binding->config->n_binds + i];
+}
+
+static bool binding_set_options(int fd, const struct address *address, bool shared)
+{
+	const int on = 1;
+	const int v6_only = !address->dual_stack;
+
+	if (address->any.sa_family == AF_UNIX)
+		return true;
+	if (address->any.sa_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) != 0)
+		return false;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0)
+		return false;
+	return !shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0;
+}
+
+/* shared: with our other workers. -1 and errno. */
+static int binding_open(const struct address *address, bool shared)
+{
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0)
+		return -1;
+	if (binding_set_options(fd, address, shared) && bind(fd, &address->any, address->len) == 0 &&
+	    listen(fd, BINDING_BACKLOG) == 0)
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* A socket file that nobody listens on any more is left over from a crash. */
+static void binding_remove_stale(const struct address *address)
+{
+	struct stat status;
+	int fd;
+
+	if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	/* bind() says so if it cannot be removed. */
+	if (connect(fd, &address->any, address->len) != 0 && errno == ECONNREFUSED)
+		(void)unlink(address->un.sun_path);
+	(void)close(fd);
+}
+
+/*
+ * SO_REUSEPORT would let a second daemon of the same user share our port
+ * without a word. So somebody who does not share looks first.
+ */
+static int binding_open_exclusive(const struct address *address)
+{
+	int fd = binding_open(address, false);
+
+	if (fd < 0 || address->any.sa_family == AF_UNIX)
+		return fd;
+	(void)close(fd); /* nobody was told of it */
+	return binding_open(address, true);
+}
+
+static int binding_open_first(struct address *address)
+{
+	struct address plain = { .len = sizeof(plain.in) };
+	int fd;
+
+	if (address->any.sa_family == AF_UNIX)
+		binding_remove_stale(address);
+	fd = binding_open_exclusive(address);
+	if (fd >= 0 || errno != EAFNOSUPPORT || !address->dual_stack)
+		return fd;
+	/* ":443" on a host without IPv6 is 0.0.0.0:443. */
+	plain.in.sin_family = AF_INET;
+	plain.in.sin_port = address->in6.sin6_port;
+	*address = plain;
+	return binding_open_exclusive(address);
+}
+
+static bool binding_open_row(struct binding *binding, size_t i)
+{
+	struct address *address = &binding->addresses[i];
+	bool is_unix = address->any.sa_family == AF_UNIX;
+	int fd = binding_open_first(address);
+	socklen_t len = sizeof(address->un);
+
+	if (fd < 0)
+		return false;
+	*binding_fd(binding, 0, i) = fd;
+	binding->made[i] = is_unix;
+	if (!is_unix && getsockname(fd, &address->any, &len) != 0)
+		return false;
+	for (unsigned worker = 1; worker < binding->n_workers; worker++) {
+		int other = is_unix ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : binding_open(address, true);
+
+		if (other < 0)
+			return false;
+		*binding_fd(binding, worker, i) = other;
+	}
+	return true;
+}
+
+static const char *binding_reason(const struct address *address, int error)
+{
+	static char reason[ADDRESS_TEXT_ROOM + 128];
+	char text[ADDRESS_TEXT_ROOM];
+
+	(void)snprintf(reason, sizeof(reason), "cannot listen on %s: %s",
+	               address_text(&address->any, address->len, text), strerror(error));
+	return reason;
+}
+
+static struct binding *binding_alloc(const struct listener_config *config, unsigned n_workers)
+{
+	struct binding *binding = calloc(1, sizeof(*binding));
+
+	if (binding == NULL)
+		return NULL;
+	binding->config = config;
+	binding->n_workers = n_workers;
+	binding->addresses = calloc(config->n_binds, sizeof(*binding->addresses));
+	binding->made = calloc(config->n_binds, sizeof(*binding->made));
+	binding->fds = calloc(n_workers * config->n_binds, sizeof(*binding->fds));
+	if (binding->addresses == NULL || binding->made == NULL || binding->fds == NULL) {
+		binding_free(binding);
+		return NULL;
+	}
+	for (size_t i = 0; i < n_workers * config->n_binds; i++)
+		binding->fds[i] = -1;
+	memcpy(binding->addresses, config->binds, config->n_binds * sizeof(config->binds[0]));
+	return binding;
+}
+
+struct binding *binding_new(const struct listener_config *config, unsigned n_workers,
+                            const char **reason)
+{
+	struct binding *binding = binding_alloc(config, n_workers);
+
+	if (binding == NULL) {
+		*reason = "out of memory";
+		return NULL;
+	}
+	for (size_t i = 0; i < config->n_binds; i++) {
+		if (!binding_open_row(binding, i)) {
+			*reason = binding_reason(&binding->addresses[i], errno);
+			binding_free(binding);
+			return NULL;
+		}
+	}
+	return binding;
+}
+
+const int *binding_fds(struct binding *binding, unsigned worker)
+{
+	return binding_fd(binding, worker, 0);
+}
+
+void binding_hand_over(struct binding *binding, unsigned worker)
+{
+	for (size_t i = 0; i < binding->config->n_binds; i++)
+		*binding_fd(binding, worker, i) = -1;
+}
+
+void binding_log(const struct binding *binding)
+{
+	for (size_t i = 0; i < binding->config->n_binds; i++) {
+		const struct address *address = &binding->addresses[i];
+		char text[ADDRESS_TEXT_ROOM];
+		struct log_line line;
+
+		log_begin(&line, LEVEL_INFO, "listen");
+		log_text(&line, "listener", binding->config->name);
+		log_text(&line, "address", address_text(&address->any, address->len, text));
+		log_text(&line, "mode", binding->config->mode == LISTENER_TLS ? "tls" : "tcp");
+		log_end(&line);
+	}
+}
+
+const struct address *binding_address(const struct binding *binding, size_t i)
+{
+	return &binding->addresses[i];
+}
+
+void binding_free(struct binding *binding)
+{
+	if (binding == NULL)
+		return;
+	for (size_t i = 0; binding->fds != NULL && i < binding->n_workers * binding->config->n_binds;
+	     i++)
+		if (binding->fds[i] >= 0)
+			(void)close(binding->fds[i]);
+	for (size_t i = 0; binding->made != NULL && i < binding->config->n_binds; i++)
+		if (binding->made[i])
+			(void)unlink(binding->addresses[i].un.sun_path); /* gone is good, too */
+	free(binding->fds);
+	free(binding->made);
+	free(binding->addresses);
+	free(binding);
+}

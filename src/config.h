@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config - a configuration file, checked as a whole
+ *
+ * One table of options drives reading, defaults and every message; the file
+ * becomes a struct config that nobody changes afterwards. A file with errors
+ * yields no configuration, and all its errors at once.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "address.h"
+#include "log.h"
+
+enum listener_mode {
+	LISTENER_TLS,
+	LISTENER_TCP,
+};
+
+/* What is owed to a TLS client after our close_notify; RFC 8446, 6.1. */
+enum close_mode {
+	CLOSE_WAIT,             /* wait for the client's close_notify */
+	CLOSE_FAST,             /* let go once ours is acknowledged */
+};
+
+/* How a truncated stream ends at the other side. */
+enum on_truncation {
+	TRUNCATION_RESET,       /* like every abort: RST */
+	TRUNCATION_FIN,         /* as if it had ended well; the log still tells */
+};
+
+enum tls_version {
+	TLS_1_2,
+	TLS_1_3,
+};
+
+/* Which server of a backend a relay tries first. */
+enum balance {
+	BALANCE_ROUND_ROBIN,
+	BALANCE_FIRST,          /* in the order of the file; the rest are spares */
+};
+
+/* All in milliseconds; PARSE_OFF (0) is no limit. */
+struct timeouts {
+	uint64_t handshake;     /* TLS handshake, either side */
+	uint64_t connect;       /* TCP connect to one server */
+	uint64_t idle;          /* no byte in either direction */
+	uint64_t half_close;    /* one direction has ended, no progress */
+	uint64_t close;         /* lingering, or flushing before an abort */
+};
+
+/* One server line of a backend; a name may have several addresses. */
+struct server_config {
+	char *text;             /* as written, for the log */
+	struct address *addresses;
+	size_t n_addresses;
+};
+
+struct backend_config {
+	char *name;             /* NAME, or the address of an inline backend */
+	struct server_config *servers;
+	size_t n_servers;
+	enum balance balance;
+	bool tls;
+	bool verify;            /* the chain, and the name if there is one */
+	char *ca;               /* PEM file; NULL: the system's trust store */
+	char *server_name;      /* SNI and name to verify; NULL: the host of `server` */
+};
+
+struct listener_config {
+	char *name;
+	enum listener_mode mode;
+	struct address *binds;
+	size_t n_binds;
+	const struct backend_config *backend;   /* borrowed from struct config */
+
+	char *cert;             /* PEM chain; NULL for LISTENER_TCP */
+	char *key;              /* PEM; NULL: it is in cert */
+	enum tls_version tls_min;
+	enum tls_version tls_max;
+	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */
+	char *ciphersuites;     /* TLS 1.3; NULL: our default */
+
+	struct timeouts timeouts;
+	enum close_mode close;
+	enum on_truncation on_truncation;
+	uint64_t buffer_size;   /* bytes one flow may hold that its sink refused */
+};
+
+struct config {
+	uint32_t workers;       /* 0: one per CPU we may run on */
+	uint32_t max_connections;
+	uint64_t drain_timeout; /* milliseconds; PARSE_OFF: wait for ever */
+	char *user;             /* account to change to; NULL: stay */
+	struct log_settings log;
+
+	struct listener_config **listeners;
+	size_t n_listeners;
+	struct backend_config **backends;       /* named ones, then inline ones */
+	size_t n_backends;
+};
+
+/*
+ * Reads and checks a file. On any error returns NULL after writing every one
+ * to errors as "FILE:LINE: [section] key: reason" (or "FILE: reason"), a line
+ * each. Addresses are resolved; certificate files are only checked to be
+ * readable, not loaded.
+ */
+struct config *config_load(const char *path, FILE *errors);
+
+/* The same from an open stream; path is used in messages only. */
+struct config *config_read(FILE *file, const char *path, FILE *errors);
+
+/* NULL is fine. */
+void config_free(struct config *config);
+
+/* A key that may stand in a file; for tests, manual pages and completion. */
+struct config_key {
+	const char *section;    /* "global", "listener", "backend" */
+	const char *key;
+	const char *fallback;   /* as written in a file; NULL: none */
+	bool in_defaults;       /* may stand in [defaults] too */
+};
+
+/* The whole table, ended by an entry whose section is NULL. Static. */
+const struct config_key *config_keys(void);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+#include "config_draft.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ini_file.h"
+
+enum { NEAREST_WORD_MAX = 64 };
+
+/* Room for one more at the end of an array. False: noted. */
+static bool draft_grow(struct draft *draft, void *array, size_t n, size_t size)
+{
+	void *grown;
+	void *old;
+
+	/* Doubles at each power of two. */
+	if ((n & (n - 1)) != 0)
+		return true;
+	memcpy(&old, array, sizeof(old));
+	grown = realloc(old, (n == 0 ? 1 : 2 * n) * size);
+	if (grown == NULL) {
+		draft->out_of_memory = true;
+		return false;
+	}
+	memcpy(array, &grown, sizeof(grown));
+	return true;
+}
+
+static void draft_add_error(struct draft *draft, unsigned line, char *text)
+{
+	if (text == NULL ||
+	    !draft_grow(draft, &draft->errors, draft->n_errors, sizeof(*draft->errors))) {
+		draft->out_of_memory = true;
+		free(text);
+		return;
+	}
+	draft->errors[draft->n_errors++] = (struct draft_error){ line, text };
+}
+
+static char *draft_print(const char *format, va_list arguments)
+{
+	char *text;
+
+	return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	draft_add_error(draft, line, draft_print(format, arguments));
+	va_end(arguments);
+}
+
+void draft_fail_key(struct draft *draft, const struct draft_section *section, unsigned line,
+                    const char *key, const char *format, ...)
+{
+	va_list arguments;
+	char *reason;
+
+	va_start(arguments, format);
+	reason = draft_print(format, arguments);
+	va_end(arguments);
+	draft_fail(draft, line, "[%s] %s: %s", section->title, key,
+	           reason != NULL ? reason : "out of memory");
+	free(reason);
+}
+
+/* ---- reading ---- */
+
+static void draft_on_error(void *arg, unsigned line, const char *reason)
+{
+	draft_fail(arg, line, "%s", reason);
+}
+
+static void draft_on_section(void *arg, unsigned line, const char *title)
+{
+	struct draft *draft = arg;
+	const char *colon = strchr(title, ':');
+	struct draft_section section = { .line = line, .title = strdup(title) };
+
+	section.kind = colon != NULL ? strndup(title, (size_t)(colon - title)) : strdup(title);
+	section.name = colon != NULL ? strdup(colon + 1) : NULL;
+	if (section.title == NULL || section.kind == NULL ||
+	    (colon != NULL && section.name == NULL) ||
+	    !draft_grow(draft, &draft->sections, draft->n_sections, sizeof(section))) {
+		draft->out_of_memory = true;
+		free(section.title);
+		free(section.kind);
+		free(section.name);
+		return;
+	}
+	draft->sections[draft->n_sections++] = section;
+}
+
+static void draft_on_key(void *arg, unsigned line, const char *key, const char *value)
+{
+	struct draft *draft = arg;
+	struct draft_entry entry = { .line = line, .key = strdup(key), .value = strdup(value) };
+	struct draft_section *section;
+
+	/* Its section was malformed, and complained of. */
+	if (draft->n_sections == 0)
+		goto drop;
+	section = &draft->sections[draft->n_sections - 1];
+	if (entry.key == NULL || entry.value == NULL ||
+	    !draft_grow(draft, &section->entries, section->n_entries, sizeof(entry))) {
+		draft->out_of_memory = true;
+		goto drop;
+	}
+	section->entries[section->n_entries++] = entry;
+	return;
+drop:
+	free(entry.key);
+	free(entry.value);
+}
+
+void draft_read(struct draft *draft, FILE *file)
+{
+	const struct ini_listener listener = {
+		.section = draft_on_section,
+		.key = draft_on_key,
+		.error = draft_on_error,
+		.arg = draft,
+	};
+
+	if (!ini_file_read(file, &listener))
+		draft_fail(draft, 0, "cannot be read");
+}
+
+const struct draft_entry *draft_find(const struct draft_section *section, const char *key, size_t n)
+{
+	if (section == NULL)
+		return NULL;
+	for (size_t i = 0; i < section->n_entries; i++)
+		if (strcmp(section->entries[i].key, key) == 0 && n-- == 0)
+			return &section->entries[i];
+	return NULL;
+}
+
+/* ---- errors ---- */
+
+static int draft_compare_errors(const void *a, const void *b)
+{
+	const struct draft_error *left = a;
+	const struct draft_error *right = b;
+
+	if (left->line != right->line)
+		return left->line < right->line ? -1 : 1;
+	return strcmp(left->text, right->text);
+}
+
+/* What no message can be lost by: a reader of errors that is gone. */
+static void draft_print_error(const struct draft_error *error, const char *path, FILE *errors)
+{
+	if (error->line == 0)
+		(void)fprintf(errors, "%s: %s\n", path, error->text);
+	else
+		(void)fprintf(errors, "%s:%u: %s\n", path, error->line, error->text);
+}
+
+bool draft_report(struct draft *draft, const char *path, FILE *errors)
+{
+	if (draft->n_errors > 0)
+		qsort(draft->errors, draft->n_errors, sizeof(*draft->errors), draft_compare_errors);
+	for (size_t i = 0; i < draft->n_errors; i++)
+		draft_print_error(&draft->errors[i], path, errors);
+	if (draft->out_of_memory)
+		(void)fprintf(errors, "%s: out of memory\n", path);
+	return draft->n_errors > 0 || draft->out_of_memory;
+}
+
+static void draft_clear_section(struct draft_section *section)
+{
+	for (size_t i = 0; i < section->n_entries; i++) {
+		free(section->entries[i].key);
+		free(section->entries[i].value);
+	}
+	free(section->entries);
+	free(section->title);
+	free(section->kind);
+	free(section->name);
+}
+
+void draft_clear(struct draft *draft)
+{
+	for (size_t i = 0; i < draft->n_sections; i++)
+		draft_clear_section(&draft->sections[i]);
+	for (size_t i = 0; i < draft->n_errors; i++)
+		free(draft->errors[i].text);
+	free(draft->sections);
+	free(draft->errors);
+	*draft = (struct draft){ 0 };
+}
+
+/* ---- what was meant ---- */
+
+static size_t nearest_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Levenshtein's, one row at a time. */
+static size_t nearest_distance(const char *a, const char *b)
+{
+	size_t row[NEAREST_WORD_MAX + 1];
+	size_t len = strlen(b);
+
+	for (size_t k = 0; k <= len; k++)
+		row[k] = k;
+	for (size_t i = 0; a[i] != '\0'; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t k = 0; k < len; k++) {
+			size_t above = row[k + 1];
+
+			row[k + 1] = nearest_min(nearest_min(above, row[k]) + 1,
+			                         diagonal + (a[i] != b[k]));
+			diagonal = above;
+		}
+	}
+	return row[len];
+}
+
+void nearest_offer(struct nearest *nearest, const char *candidate)
+{
+	const size_t len = strlen(nearest->word);
+	const size_t enough = len < 4 ? 1 : len / 3 + 1;
+	size_t distance;
+
+	if (len > NEAREST_WORD_MAX || strlen(candidate) > NEAREST_WORD_MAX)
+		return;
+	distance = nearest_distance(nearest->word, candidate);
+	if (distance <= enough && (nearest->best == NULL || distance < nearest->distance)) {
+		nearest->best = candidate;
+		nearest->distance = distance;
+	}
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * config_draft - a configuration as written: sections, keys, and what is wrong
+ *
+ * Reading comes first and judging later, since [defaults] may stand below what
+ * it is for and a backend below who uses it. Errors are collected and told in
+ * the order of the file.
+ */
+#ifndef CONFIG_DRAFT_H
+#define CONFIG_DRAFT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct draft_entry {
+	unsigned line;
+	char *key;
+	char *value;
+};
+
+/* "[kind]" or "[kind:name]". */
+struct draft_section {
+	unsigned line;
+	char *title;            /* all between the brackets, for messages */
+	char *kind;
+	char *name;             /* NULL: none */
+	struct draft_entry *entries;
+	size_t n_entries;
+};
+
+struct draft_error {
+	unsigned line;          /* 0: the file as a whole */
+	char *text;
+};
+
+struct draft {
+	struct draft_section *sections;
+	size_t n_sections;
+	struct draft_error *errors;
+	size_t n_errors;
+	bool out_of_memory;
+};
+
+/* Reads the file; what is no section and no key becomes an error. */
+void draft_read(struct draft *draft, FILE *file);
+
+/* An error at a line; printf-like. */
+void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* An error of a key: "[section] key: reason". */
+void draft_fail_key(struct draft *draft, const struct draft_section *section, unsigned line,
+                    const char *key, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* The n-th entry of this key, or NULL. section may be NULL. */
+const struct draft_entry *draft_find(const struct draft_section *section, const char *key, size_t n);
+
+/* True when there is any error; all are written to errors, in order of lines. */
+bool draft_report(struct draft *draft, const char *path, FILE *errors);
+
+/* Frees what it holds. */
+void draft_clear(struct draft *draft);
+
+/*
+ * The candidate that is nearest to word, if it is near enough to be meant;
+ * else NULL. best and its distance are carried from candidate to candidate.
+ */
+struct nearest {
+	const char *word;
+	const char *best;
+	size_t distance;
+};
+void nearest_offer(struct nearest *nearest, const char *candidate);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+#include "config_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "parse.h"
+
+/* ---- one setter for each kind of value ---- */
+
+static const char *option_set_duration(void *member, const char *value)
+{
+	return parse_duration(value, member);
+}
+
+static const char *option_set_count(void *member, const char *value)
+{
+	return parse_count(value, member);
+}
+
+static const char *option_set_bool(void *member, const char *value)
+{
+	return parse_bool(value, member);
+}
+
+static const char *option_set_text(void *member, const char *value)
+{
+	char **text = member;
+
+	if (*value == '\0')
+		return "is empty";
+	free(*text);
+	*text = strdup(value);
+	return *text != NULL ? NULL : "cannot be kept: out of memory";
+}
+
+static const char *option_set_workers(void *member, const char *value)
+{
+	enum { MOST = 1024 };
+	uint32_t *workers = member;
+	const char *reason;
+
+	if (strcmp(value, "auto") == 0) {
+		*workers = 0;
+		return NULL;
+	}
+	reason = parse_count(value, workers);
+	if (reason != NULL)
+		return reason;
+	return *workers <= MOST ? NULL : "is more than 1024";
+}
+
+static const char *option_set_buffer_size(void *member, const char *value)
+{
+	enum { LEAST = 4 << 10, MOST = 16 << 20 };
+	uint64_t *size = member;
+	const char *reason = parse_size(value, size);
+
+	if (reason != NULL)
+		return reason;
+	return *size >= LEAST && *size <= MOST ? NULL : "is not between 4k and 16m";
+}
+
+/* Enums are set through an int, so the words come in their order. */
+static const char *option_set_word(void *member, const char *value, const char *const *words,
+                                   const char *reason)
+{
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], value) == 0) {
+			memcpy(member, &i, sizeof(i));
+			return NULL;
+		}
+	}
+	return reason;
+}
+
+#define OPTION_WORDS(name, type, reason, ...)                                     \
+	_Static_assert(sizeof(type) == sizeof(int), "an enum is set through an int"); \
+	static const char *option_set_##name(void *member, const char *value)     \
+	{                                                                         \
+		static const char *const words[] = { __VA_ARGS__, NULL };         \
+                                                                                  \
+		return option_set_word(member, value, words, reason);             \
+	}
+
+OPTION_WORDS(mode, enum listener_mode, "is neither tls nor tcp", "tls", "tcp")
+OPTION_WORDS(close, enum close_mode, "is neither wait nor fast", "wait", "fast")
+OPTION_WORDS(on_truncation, enum on_truncation, "is neither reset nor fin", "reset", "fin")
+OPTION_WORDS(tls_version, enum tls_version, "is neither 1.2 nor 1.3", "1.2", "1.3")
+OPTION_WORDS(balance, enum balance, "is neither round-robin nor first", "round-robin", "first")
+OPTION_WORDS(log_format, enum log_format, "is neither logfmt nor json", "logfmt", "json")
+OPTION_WORDS(log_level, enum log_level, "is none of debug, info, warning, error", "debug", "info",
+             "warning", "error")
+OPTION_WORDS(log_target, enum log_target, "is none of stderr, journal, syslog, file:PATH", "stderr",
+             "file:", "syslog", "journal")
+
+static const char *option_set_log(void *member, const char *value)
+{
+	struct log_settings *log = member;
+
+	if (strncmp(value, "file:", 5) != 0)
+		return option_set_log_target(&log->target, value);
+	if (value[5] != '/')
+		return "needs an absolute path after \"file:\"";
+	log->target = LOG_TO_FILE;
+	return option_set_text(&log->path, value + 5);
+}
+
+static const char *option_set_bind(void *member, const char *value)
+{
+	struct address_list *list = member;
+	struct address *found;
+	struct address *grown;
+	size_t n;
+	const char *reason = address_parse(value, ADDRESS_TO_BIND, &found, &n);
+
+	if (reason != NULL)
+		return reason;
+	grown = realloc(list->addresses, (list->n + n) * sizeof(*grown));
+	if (grown != NULL) {
+		memcpy(grown + list->n, found, n * sizeof(*grown));
+		list->addresses = grown;
+		list->n += n;
+	}
+	free(found);
+	return grown != NULL ? NULL : "cannot be kept: out of memory";
+}
+
+static const char *option_set_server(void *member, const char *value)
+{
+	struct backend_config *backend = member;
+	struct server_config server = { 0 };
+	struct server_config *grown;
+	const char *reason =
+		address_parse(value, ADDRESS_TO_CONNECT, &server.addresses, &server.n_addresses);
+
+	if (reason != NULL)
+		return reason;
+	server.text = strdup(value);
+	grown = realloc(backend->servers, (backend->n_servers + 1) * sizeof(*grown));
+	if (grown != NULL)
+		backend->servers = grown;
+	if (grown == NULL || server.text == NULL) {
+		free(server.text);
+		free(server.addresses);
+		return "cannot be kept: out of memory";
+	}
+	backend->servers[backend->n_servers++] = server;
+	return NULL;
+}
+
+/* ---- the table ---- */
+
+#define GLOBAL(key, fallback, member, set) \
+	{ { "global", key, fallback, false }, false, offsetof(struct config, member), set }
+#define LISTENER(key, fallback, member, set) \
+	{ { "listener", key, fallback, false }, false, offsetof(struct listener_config, member), set }
+#define DEFAULTS(key, fallback, member, set) \
+	{ { "listener", key, fallback, true }, false, offsetof(struct listener_config, member), set }
+#define BACKEND(key, fallback, member, set) \
+	{ { "backend", key, fallback, false }, false, offsetof(struct backend_config, member), set }
+
+_Static_assert(offsetof(struct listener_config, n_binds) ==
+                       offsetof(struct listener_config, binds) + offsetof(struct address_list, n),
+               "binds and n_binds are an address_list");
+
+const struct option_row option_rows[] = {
+	GLOBAL("workers", "auto", workers, option_set_workers),
+	GLOBAL("max-connections", "10000", max_connections, option_set_count),
+	GLOBAL("drain-timeout", "60s", drain_timeout, option_set_duration),
+	GLOBAL("log", "stderr", log, option_set_log),
+	GLOBAL("log-format", "logfmt", log.format, option_set_log_format),
+	GLOBAL("log-level", "info", log.level, option_set_log_level),
+	GLOBAL("user", NULL, user, option_set_text),
+
+	LISTENER("mode", "tls", mode, option_set_mode),
+	{ { "listener", "bind", NULL, false }, true, offsetof(struct listener_config, binds),
+	  option_set_bind },
+	LISTENER("cert", NULL, cert, option_set_text),
+	LISTENER("key", NULL, key, option_set_text),
+	LISTENER("backend", NULL, backend, NULL),
+
+	DEFAULTS("handshake-timeout", "10s", timeouts.handshake, option_set_duration),
+	DEFAULTS("connect-timeout", "5s", timeouts.connect, option_set_duration),
+	DEFAULTS("idle-timeout", "1h", timeouts.idle, option_set_duration),
+	DEFAULTS("half-close-timeout", "5m", timeouts.half_close, option_set_duration),
+	DEFAULTS("close-timeout", "10s", timeouts.close, option_set_duration),
+	DEFAULTS("close", "wait", close, option_set_close),
+	DEFAULTS("on-truncation", "reset", on_truncation, option_set_on_truncation),
+	DEFAULTS("tls-min", "1.2", tls_min, option_set_tls_version),
+	DEFAULTS("tls-max", "1.3", tls_max, option_set_tls_version),
+	DEFAULTS("ciphers", NULL, ciphers, option_set_text),
+	DEFAULTS("ciphersuites", NULL, ciphersuites, option_set_text),
+	DEFAULTS("buffer-size", "64k", buffer_size, option_set_buffer_size),
+
+	{ { "backend", "server", NULL, false }, true, 0, option_set_server },
+	BACKEND("tls", "no", tls, option_set_bool),
+	BACKEND("verify", "yes", verify, option_set_bool),
+	BACKEND("ca", NULL, ca, option_set_text),
+	BACKEND("server-name", NULL, server_name, option_set_text),
+	BACKEND("balance", "round-robin", balance, option_set_balance),
+};
+const size_t n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);
+
+const struct option_row *option_find(const char *kind, const char *key)
+{
+	bool defaults = strcmp(kind, "defaults") == 0;
+
+	for (size_t i = 0; i < n_option_rows; i++) {
+		const struct config_key *row = &option_rows[i].key;
+
+		if (strcmp(row->key, key) == 0 &&
+		    (defaults ? row->in_defaults : strcmp(row->section, kind) == 0))
+			return &option_rows[i];
+	}
+	return NULL;
+}
+
+const struct config_key *config_keys(void)
+{
+	/* Ended by an empty one. */
+	static struct config_key keys[sizeof(option_rows) / sizeof(option_rows[0]) + 1];
+
+	for (size_t i = 0; i < n_option_rows; i++)
+		keys[i] = option_rows[i].key;
+	return keys;
+}

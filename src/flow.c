@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+#include "flow.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "socket.h"
+
+/* The only way from one state to the next; see the drawing in flow.h. */
+static void flow_enter(struct flow *flow, enum flow_state state)
+{
+	assert(state > flow->state && !flow_is_over(flow));
+	flow->state = state;
+}
+
+static enum flow_verdict flow_lose_sink(struct flow *flow)
+{
+	if (flow->ending.kind == ENDING_NONE)
+		flow->ending.kind = ENDING_SINK_GONE;
+	flow_enter(flow, FLOW_GONE);
+	return FLOW_OVER;
+}
+
+static bool flow_may_pass(const struct flow *flow)
+{
+	return ending_is_clean(flow->ending.kind) ||
+	       (flow->ending.kind == ENDING_TRUNCATED && flow->pass_truncation);
+}
+
+/* The source has ended. Its last bytes are with the sink already. */
+static void flow_take_ending(struct flow *flow)
+{
+	flow->ending = socket_ending(flow->source);
+	flow_enter(flow, flow_may_pass(flow) ? FLOW_PASSING : FLOW_BROKEN);
+}
+
+/*
+ * One read, one write; if the source ended well its end goes with its last
+ * bytes, into the same segment. The sink's queue is empty.
+ */
+static enum io flow_move(struct flow *flow, const struct scratch *scratch, bool *moved)
+{
+	size_t got;
+	enum io from = socket_recv(flow->source, scratch->room, scratch->len, &got);
+	enum io to = IO_DONE;
+
+	if (from == IO_ENDED)
+		flow_take_ending(flow);
+	if (got > 0) {
+		*moved = true;
+		flow->read += got;
+		to = socket_send(flow->sink, scratch->room, got, flow->state == FLOW_PASSING);
+		if (to != IO_ENDED)
+			flow->written += got;
+	}
+	/* A source that ended badly explains more than a sink that is lost. */
+	return to == IO_ENDED || from == IO_DONE ? to : from;
+}
+
+static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scratch, bool *moved)
+{
+	for (int i = 0; i < FLOW_MOVES; i++) {
+		switch (socket_flush(flow->sink)) {
+		case IO_WAIT:
+			return FLOW_WAITS;
+		case IO_ENDED:
+			return flow_lose_sink(flow);
+		case IO_DONE:
+			break;
+		}
+		switch (flow_move(flow, scratch, moved)) {
+		case IO_WAIT:
+			return FLOW_WAITS;
+		case IO_ENDED:
+			if (flow->state == FLOW_OPEN)
+				return flow_lose_sink(flow);
+			return flow_is_over(flow) ? FLOW_OVER : FLOW_WAITS;
+		case IO_DONE:
+			break;
+		}
+	}
+	return FLOW_YIELDS;
+}
+
+/* The source's end goes behind the last byte. */
+static enum flow_verdict flow_pass(struct flow *flow, bool *moved)
+{
+	switch (socket_finish(flow->sink)) {
+	case IO_WAIT:
+		return FLOW_WAITS;
+	case IO_ENDED:
+		return flow_lose_sink(flow);
+	case IO_DONE:
+		*moved = true;
+		flow_enter(flow, FLOW_DONE);
+		return FLOW_OVER;
+	}
+	abort();
+}
+
+enum flow_verdict flow_turn(struct flow *flow, const struct scratch *scratch, bool *moved)
+{
+	enum flow_verdict verdict = FLOW_OVER;
+	size_t unsent = socket_unsent(flow->sink);
+
+	if (flow->state == FLOW_OPEN)
+		verdict = flow_carry(flow, scratch, moved);
+	if (flow->state == FLOW_PASSING)
+		verdict = flow_pass(flow, moved);
+	if (socket_unsent(flow->sink) < unsent)
+		*moved = true;
+	return verdict;
+}
+
+void flow_cut(struct flow *flow, struct ending ending)
+{
+	if (flow_is_over(flow))
+		return;
+	if (flow->ending.kind == ENDING_NONE)
+		flow->ending = ending;
+	flow_enter(flow, FLOW_BROKEN);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * flow - one direction of a relay: source to sink
+ *
+ *	         source ended well           its end is with the kernel
+ *	   OPEN ------------------> PASSING ---------------------------> DONE
+ *	     |                         |
+ *	     |  source ended otherwise |  sink lost
+ *	     +------> BROKEN           +--------> GONE
+ *	     |                                     ^
+ *	     +-------------------------------------+  sink lost
+ *
+ * DONE: the sink was told that the stream ended well. BROKEN: it must be told
+ * the opposite, and the relay is over. GONE: the sink could not be told
+ * anything any more; what it had to say before it died is the other flow's,
+ * which goes on until that is told.
+ *
+ * A flow owns no buffer. It moves bytes through its worker's, and what the
+ * sink refused waits in the sink; a flow whose sink is behind does not read.
+ */
+#ifndef FLOW_H
+#define FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ending.h"
+
+struct socket;
+
+enum flow_state {
+	FLOW_OPEN,
+	FLOW_PASSING,
+	FLOW_DONE,
+	FLOW_BROKEN,
+	FLOW_GONE,
+};
+
+enum flow_verdict {
+	FLOW_WAITS,             /* until one of its sockets wakes the owner */
+	FLOW_YIELDS,            /* it had its share of this turn and wants more */
+	FLOW_OVER,              /* DONE, BROKEN or GONE */
+};
+
+/* Embedded in a relay; zeroed but for the sockets, which are borrowed. */
+struct flow {
+	struct socket *source;
+	struct socket *sink;
+	uint64_t read;          /* bytes of the stream that the source gave */
+	uint64_t written;       /* bytes that the sink took, its queue included */
+	struct ending ending;
+	enum flow_state state;
+	bool pass_truncation;   /* on-truncation = fin */
+};
+
+/* The worker's buffer for a turn. */
+struct scratch {
+	unsigned char *room;
+	size_t len;             /* a read takes this much; SOCKET_RECV_SLACK is on top */
+};
+
+/*
+ * Moves what can be moved, for at most FLOW_MOVES reads. *moved tells whether
+ * any byte, or the end, made progress.
+ */
+enum flow_verdict flow_turn(struct flow *flow, const struct scratch *scratch, bool *moved);
+enum { FLOW_MOVES = 4 };
+
+/* Ends an open flow from outside (a timer, an operator, the other flow's end). */
+void flow_cut(struct flow *flow, struct ending ending);
+
+static inline bool flow_is_over(const struct flow *flow)
+{
+	return flow->state >= FLOW_DONE;
+}
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: ISC */
+#include "listener.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "backend.h"
+#include "log.h"
+#include "relay.h"
+#include "tls_context.h"
+#include "worker.h"
+
+enum {
+	/* Accepting is cheap, what follows is not: running relays come in between. */
+	LISTENER_BATCH = 16,
+	LISTENER_PAUSE_MS = 100,
+};
+
+/* One listening descriptor. */
+struct accept_point {
+	struct listener *listener;
+	struct event event;
+	int fd;
+};
+
+struct listener {
+	struct worker *worker;
+	const struct listener_config *config;
+	struct tls_context *tls;
+	struct backend *backend;
+	struct event resume_event;
+	bool paused;
+	size_t n_points;
+	struct accept_point points[];
+};
+
+const struct listener_config *listener_config(const struct listener *listener)
+{
+	return listener->config;
+}
+
+struct tls_context *listener_tls(const struct listener *listener)
+{
+	return listener->tls;
+}
+
+struct backend *listener_backend(const struct listener *listener)
+{
+	return listener->backend;
+}
+
+static void listener_say(const struct listener *listener, enum log_level level, const char *event,
+                         const char *reason)
+{
+	struct log_line line;
+
+	log_begin(&line, level, event);
+	log_text(&line, "listener", listener->config->name);
+	log_text(&line, "reason", reason);
+	log_end(&line);
+}
+
+static void listener_pause(struct listener *listener, int error)
+{
+	const struct timeval later = { .tv_usec = LISTENER_PAUSE_MS * 1000 };
+	bool memory = error == ENOMEM || error == ENOBUFS;
+
+	for (size_t i = 0; i < listener->n_points; i++)
+		(void)event_del(&listener->points[i].event); /* it is assigned */
+	(void)evtimer_add(&listener->resume_event, &later); /* memory is reserved by the first */
+	if (listener->paused)
+		return;
+	listener->paused = true;
+	listener_say(listener, LEVEL_WARNING, "accept-paused",
+	             memory ? "out_of_memory" : "out_of_descriptors");
+}
+
+static void listener_watch(struct listener *listener)
+{
+	for (size_t i = 0; i < listener->n_points; i++)
+		(void)event_add(&listener->points[i].event, NULL); /* as above */
+}
+
+static void listener_on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	listener_watch(arg);
+}
+
+/* Early and cheaply: no TLS, no relay, a RST. */
+static void listener_refuse(struct listener *listener, int fd, const char *reason)
+{
+	const struct linger now = { .l_onoff = 1 };
+	struct worker *worker = listener->worker;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* a FIN then */
+	(void)close(fd);
+	worker->counters.refused++;
+	if (worker_may_log(worker, &worker->refusals))
+		listener_say(listener, LEVEL_WARNING, "refused", reason);
+}
+
+static void listener_take(struct listener *listener, int fd, const union peer_address *peer)
+{
+	struct common *common = listener->worker->common;
+	const int on = 1;
+
+	listener->worker->counters.accepted++;
+	if (atomic_fetch_add(&common->n_connections, 1) >= common->config->max_connections) {
+		(void)atomic_fetch_sub(&common->n_connections, 1);
+		listener_refuse(listener, fd, "max_connections");
+		return;
+	}
+	/* We gather writes ourselves; on a Unix socket this fails, and may. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (!relay_start(listener, listener->worker, fd, peer,
+	                 atomic_fetch_add(&common->last_id, 1) + 1))
+		listener_say(listener, LEVEL_WARNING, "refused", "out_of_memory");
+}
+
+static bool listener_is_out_of(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* One connection. False: there is none to take now. */
+static bool listener_accept(struct accept_point *point)
+{
+	struct listener *listener = point->listener;
+	union peer_address peer = { .any.sa_family = AF_UNSPEC };
+	socklen_t len = sizeof(peer);
+	int fd = accept4(point->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		if (listener->paused) {
+			listener->paused = false;
+			listener_say(listener, LEVEL_INFO, "accept-resumed", NULL);
+		}
+		listener_take(listener, fd, &peer);
+		return true;
+	}
+	if (listener_is_out_of(errno))
+		listener_pause(listener, errno);
+	/* Others went away while they waited: accept(2), "Error handling". */
+	return errno != EAGAIN && !listener_is_out_of(errno) && errno != EBADF &&
+	       errno != EINVAL;
+}
+
+static void listener_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	for (int i = 0; i < LISTENER_BATCH; i++)
+		if (!listener_accept(arg))
+			return;
+}
+
+static bool listener_load(struct listener *listener, char *reason)
+{
+	const struct listener_config *config = listener->config;
+
+	if (config->mode == LISTENER_TLS) {
+		listener->tls = tls_context_server(config, &listener->worker->common->ticket_keys,
+		                                   reason);
+		if (listener->tls == NULL)
+			return false;
+	}
+	listener->backend = backend_new(config->backend, reason);
+	return listener->backend != NULL;
+}
+
+static bool listener_begin(struct listener *listener, const int *fds, char *reason)
+{
+	struct event_base *base = listener->worker->base;
+
+	if (evtimer_assign(&listener->resume_event, base, listener_on_resume, listener) != 0)
+		goto fail;
+	for (size_t i = 0; i < listener->n_points; i++) {
+		struct accept_point *point = &listener->points[i];
+
+		if (event_assign(&point->event, base, fds[i], EV_READ | EV_PERSIST,
+		                 listener_on_event, point) != 0 ||
+		    event_add(&point->event, NULL) != 0)
+			goto fail;
+	}
+	for (size_t i = 0; i < listener->n_points; i++)
+		listener->points[i].fd = fds[i];
+	return true;
+fail:
+	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	return false;
+}
+
+struct listener *listener_new(struct worker *worker, const struct worker_binds *binds, char *reason)
+{
+	size_t n_points = binds->config->n_binds;
+	struct listener *listener =
+		calloc(1, sizeof(*listener) + n_points * sizeof(listener->points[0]));
+
+	if (listener == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return NULL;
+	}
+	listener->worker = worker;
+	listener->config = binds->config;
+	listener->n_points = n_points;
+	for (size_t i = 0; i < n_points; i++) {
+		listener->points[i].listener = listener;
+		listener->points[i].fd = -1;
+	}
+	if (!listener_load(listener, reason) || !listener_begin(listener, binds->fds, reason)) {
+		listener_free(listener);
+		return NULL;
+	}
+	return listener;
+}
+
+static void listener_stop(struct listener *listener)
+{
+	if (event_initialized(&listener->resume_event))
+		(void)event_del(&listener->resume_event); /* it is assigned */
+	for (size_t i = 0; i < listener->n_points; i++) {
+		struct accept_point *point = &listener->points[i];
+
+		if (event_initialized(&point->event))
+			(void)event_del(&point->event); /* it is assigned */
+		if (point->fd >= 0)
+			(void)close(point->fd);
+		point->fd = -1;
+	}
+}
+
+void listener_close(struct listener *listener)
+{
+	/* The kernel has promised these a listener; closing now would reset them. */
+	for (size_t i = 0; i < listener->n_points; i++)
+		while (listener->points[i].fd >= 0 && listener_accept(&listener->points[i]))
+			continue;
+	listener_stop(listener);
+}
+
+void listener_free(struct listener *listener)
+{
+	if (listener == NULL)
+		return;
+	listener_stop(listener);
+	backend_free(listener->backend);
+	tls_context_free(listener->tls);
+	free(listener);
+}

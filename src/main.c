@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+/* Arguments, wiring, exit status; no policy. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "demo.h"
+#include "log.h"
+
+static const char usage[] =
+	"usage: adieu -c FILE [--check]\n"
+	"       adieu --demo | --version | --help\n"
+	"\n"
+	"  -c, --config FILE  run in the foreground with this configuration\n"
+	"      --check        only say what is wrong with it; status 1 if anything is\n"
+	"      --demo         no file: a proxy to play with, on loopback\n"
+	"      --version      say which adieu this is\n"
+	"      --help         say this\n"
+	"\n"
+	"SIGTERM and SIGINT drain, a second one cuts. See adieu(8), adieu.ini(5).\n";
+
+enum command {
+	COMMAND_RUN,
+	COMMAND_CHECK,
+	COMMAND_DEMO,
+	COMMAND_VERSION,
+	COMMAND_HELP,
+	COMMAND_NONE,
+};
+
+struct arguments {
+	enum command command;
+	const char *config;
+};
+
+static struct arguments main_parse(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "demo", no_argument, NULL, 'd' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct arguments arguments = { .command = COMMAND_RUN };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c': arguments.config = optarg; break;
+		case 'k': arguments.command = COMMAND_CHECK; break;
+		case 'd': arguments.command = COMMAND_DEMO; break;
+		case 'v': arguments.command = COMMAND_VERSION; break;
+		case 'h': arguments.command = COMMAND_HELP; break;
+		default:  arguments.command = COMMAND_NONE; return arguments;
+		}
+	}
+	if (optind < argc || (arguments.command <= COMMAND_CHECK && arguments.config == NULL))
+		arguments.command = COMMAND_NONE;
+	return arguments;
+}
+
+static int main_complain(const char *about, const char *reason)
+{
+	(void)fprintf(stderr, "%s: %s\n", about, reason);
+	return EXIT_FAILURE;
+}
+
+static int main_run(const struct config *config, const char *path)
+{
+	char reason[TLS_REASON_ROOM];
+	struct daemon *daemon = daemon_new(config, NULL, reason);
+	bool ran;
+
+	if (daemon == NULL)
+		return main_complain(path, reason);
+	ran = daemon_run(daemon, reason);
+	daemon_free(daemon);
+	return ran ? EXIT_SUCCESS : main_complain(path, reason);
+}
+
+static int main_with_log(const struct config *config, const char *path)
+{
+	const char *reason = log_open(&config->log);
+	int status;
+
+	if (reason != NULL)
+		return main_complain(path, reason);
+	status = main_run(config, path);
+	log_close();
+	return status;
+}
+
+static int main_with_config(enum command command, const char *path)
+{
+	struct config *config = config_load(path, stderr);
+	char reason[TLS_REASON_ROOM];
+	int status = EXIT_SUCCESS;
+
+	if (config == NULL)
+		return EXIT_FAILURE;
+	if (command == COMMAND_RUN)
+		status = main_with_log(config, path);
+	else if (!daemon_check(config, reason))
+		status = main_complain(path, reason);
+	config_free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct arguments arguments = main_parse(argc, argv);
+
+	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
+	switch (arguments.command) {
+	case COMMAND_RUN:
+	case COMMAND_CHECK:
+		return main_with_config(arguments.command, arguments.config);
+	case COMMAND_DEMO:
+		return demo_run();
+	case COMMAND_VERSION:
+		(void)puts("adieu " ADIEU_VERSION);
+		return EXIT_SUCCESS;
+	case COMMAND_HELP:
+		(void)fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	case COMMAND_NONE:
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	abort();
+}

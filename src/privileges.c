@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+#include "privileges.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tls_context.h"
+
+static bool privileges_fail(char *reason, const char *what, const char *user, const char *why)
+{
+	(void)snprintf(reason, TLS_REASON_ROOM, "[global] user: %s %s: %s", what, user, why);
+	return false;
+}
+
+bool privileges_drop(const char *user, char *reason)
+{
+	const struct passwd *account;
+
+	if (user == NULL)
+		return true;
+	errno = 0;
+	account = getpwnam(user);
+	if (account == NULL)
+		return privileges_fail(reason, "cannot find", user,
+		                       errno != 0 ? strerror(errno) : "no such account");
+	if (geteuid() == account->pw_uid)
+		return true;
+	if (initgroups(user, account->pw_gid) != 0 || setgid(account->pw_gid) != 0 ||
+	    setuid(account->pw_uid) != 0)
+		return privileges_fail(reason, "cannot become", user, strerror(errno));
+	return true;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The relay's life: handshake, then carrying, and the one timer.
+ *
+ * Every way in (a socket woke us, the timer fired, our turn in the queue came,
+ * the daemon is ending) leads through relay_run() or relay_kill(), and a relay
+ * is freed nowhere else than at their end.
+ *
+ * The timer is lazy. Progress only moves a time stamp; when the timer fires too
+ * early for what the stamp says it is set again. So a busy relay pays nothing
+ * for its timeouts.
+ */
+#include "relay.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "relay_impl.h"
+
+void relay_enter(struct relay *relay, enum relay_state state)
+{
+	assert(state > relay->state);
+	relay->state = state;
+	relay->since = worker_now();
+	relay->look_at = relay->pause = 0;
+}
+
+const struct timeouts *relay_timeouts(const struct relay *relay)
+{
+	return &listener_config(relay->listener)->timeouts;
+}
+
+/* ---- the turn of each state ---- */
+
+static enum relay_verdict relay_handshake(struct relay *relay)
+{
+	switch (socket_open(relay->client)) {
+	case IO_WAIT:
+		return RELAY_WAITS;
+	case IO_DONE:
+		return relay_connect_begin(relay);
+	case IO_ENDED:
+		relay->worker->counters.handshakes_failed++;
+		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		return relay_part_begin(relay);
+	}
+	abort();
+}
+
+static void relay_note_truncation(struct relay *relay, enum relay_side side,
+                                  enum ending_kind kind)
+{
+	struct counters *counters = &relay->worker->counters;
+
+	if (kind == ENDING_UNANSWERED)
+		counters->unanswered++;
+	if (kind != ENDING_TRUNCATED)
+		return;
+	counters->truncated++;
+	if (worker_may_log(relay->worker, &relay->worker->truncations))
+		relay_log_truncation(relay, side);
+}
+
+/* What a flow's ending is worth the moment it is known. */
+static void relay_note_ending(struct relay *relay, const struct flow *flow, enum ending_kind before,
+                              enum relay_side side)
+{
+	enum ending_kind kind = flow->ending.kind;
+
+	if (kind == before)
+		return;
+	/* A lost sink is the other side's doing, which the other flow will tell. */
+	if (relay->first == FIRST_NOBODY && kind != ENDING_SINK_GONE)
+		relay->first = side == SIDE_CLIENT ? FIRST_CLIENT : FIRST_BACKEND;
+	relay_note_truncation(relay, side, kind);
+}
+
+static bool relay_is_decided(const struct relay *relay)
+{
+	return relay->up.state == FLOW_BROKEN || relay->down.state == FLOW_BROKEN ||
+	       (flow_is_over(&relay->up) && flow_is_over(&relay->down));
+}
+
+/*
+ * close = fast: the client has all we had for it and knows that this was all.
+ * RFC 8446, 6.1 lets us go without its close_notify.
+ */
+static bool relay_may_let_go(struct relay *relay)
+{
+	const struct listener_config *config = listener_config(relay->listener);
+
+	if (config->close != CLOSE_FAST || config->mode != LISTENER_TLS ||
+	    relay->down.state != FLOW_DONE)
+		return false;
+	if (socket_unacked(relay->client) == 0)
+		return true;
+	relay_look_again(relay);
+	return false;
+}
+
+static enum relay_verdict relay_carry(struct relay *relay)
+{
+	const struct scratch scratch = {
+		.room = relay->worker->scratch.room,
+		.len = listener_config(relay->listener)->buffer_size,
+	};
+	enum ending_kind up_before = relay->up.ending.kind;
+	enum ending_kind down_before = relay->down.ending.kind;
+	bool moved = false;
+	enum flow_verdict up = flow_turn(&relay->up, &scratch, &moved);
+	enum flow_verdict down = flow_turn(&relay->down, &scratch, &moved);
+
+	if (moved)
+		relay->since = worker_now();
+	relay_note_ending(relay, &relay->up, up_before, SIDE_CLIENT);
+	relay_note_ending(relay, &relay->down, down_before, SIDE_BACKEND);
+	if (!relay_is_decided(relay) && relay_may_let_go(relay)) {
+		flow_cut(&relay->up, (struct ending){ .kind = ENDING_UNANSWERED });
+		relay->worker->counters.unanswered++;
+	}
+	if (relay_is_decided(relay))
+		return relay_part_begin(relay);
+	return up == FLOW_YIELDS || down == FLOW_YIELDS ? RELAY_YIELDS : RELAY_WAITS;
+}
+
+static enum relay_verdict relay_turn(struct relay *relay)
+{
+	switch (relay->state) {
+	case RELAY_HANDSHAKING:
+		return relay_handshake(relay);
+	case RELAY_CONNECTING:
+		return relay_connect_turn(relay);
+	case RELAY_CARRYING:
+		return relay_carry(relay);
+	case RELAY_PARTING:
+		return relay_part_turn(relay);
+	}
+	abort();
+}
+
+/* ---- time ---- */
+
+void relay_look_again(struct relay *relay)
+{
+	enum { FIRST_PAUSE = 4, LONGEST_PAUSE = 128 }; /* milliseconds */
+
+	relay->pause = relay->pause == 0 ? FIRST_PAUSE : relay->pause * 2;
+	if (relay->pause > LONGEST_PAUSE)
+		relay->pause = LONGEST_PAUSE;
+	relay->look_at = worker_now() + relay->pause;
+}
+
+static bool relay_is_half_closed(const struct relay *relay)
+{
+	return flow_is_over(&relay->up) || flow_is_over(&relay->down) ||
+	       relay->up.state == FLOW_PASSING || relay->down.state == FLOW_PASSING;
+}
+
+/* How long the present state may last without progress; PARSE_OFF: for ever. */
+static uint64_t relay_limit(const struct relay *relay)
+{
+	const struct timeouts *timeouts = relay_timeouts(relay);
+
+	switch (relay->state) {
+	case RELAY_HANDSHAKING:
+		return timeouts->handshake;
+	case RELAY_CONNECTING:
+		return relay->hello ? timeouts->handshake : timeouts->connect;
+	case RELAY_CARRYING:
+		return relay_is_half_closed(relay) ? timeouts->half_close : timeouts->idle;
+	case RELAY_PARTING:
+		return timeouts->close;
+	}
+	abort();
+}
+
+static uint64_t relay_expires_at(const struct relay *relay)
+{
+	uint64_t limit = relay_limit(relay);
+
+	return limit == 0 ? UINT64_MAX : relay->since + limit;
+}
+
+static void relay_arm(struct relay *relay)
+{
+	uint64_t due = relay_expires_at(relay);
+	uint64_t now = worker_now();
+	struct timeval in;
+
+	if (relay->look_at != 0 && relay->look_at < due)
+		due = relay->look_at;
+	if (due == UINT64_MAX || (relay->timer_due != 0 && relay->timer_due <= due))
+		return;
+	now = now < due ? due - now : 0;
+	in.tv_sec = (time_t)(now / 1000);
+	in.tv_usec = (suseconds_t)(now % 1000 * 1000);
+	relay->timer_due = due;
+	/* Fails only without memory; the next turn that arms it tries again. */
+	if (event_add(&relay->timer, &in) != 0)
+		relay->timer_due = 0;
+}
+
+/*
+ * What the peers' kernels acknowledged is progress too: a slow reader may be
+ * busy with what left our hands long ago.
+ */
+static bool relay_kernel_moved(struct relay *relay)
+{
+	uint32_t up = (uint32_t)socket_unacked(relay->backend);
+	uint32_t down = (uint32_t)socket_unacked(relay->client);
+	bool moved = up != relay->unacked_up || down != relay->unacked_down;
+
+	relay->unacked_up = up;
+	relay->unacked_down = down;
+	return moved;
+}
+
+static enum relay_verdict relay_expire_carrying(struct relay *relay)
+{
+	const char *which = relay_is_half_closed(relay) ? "half-close" : "idle";
+
+	if (relay_kernel_moved(relay)) {
+		relay->since = worker_now();
+		return RELAY_WAITS;
+	}
+	flow_cut(&relay->up, (struct ending){ ENDING_TIMEOUT, which });
+	flow_cut(&relay->down, (struct ending){ ENDING_TIMEOUT, which });
+	return relay_part_begin(relay);
+}
+
+static enum relay_verdict relay_expire(struct relay *relay)
+{
+	switch (relay->state) {
+	case RELAY_HANDSHAKING:
+		socket_set_ending(relay->client, (struct ending){ ENDING_TIMEOUT, "handshake" });
+		relay->worker->counters.handshakes_failed++;
+		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		return relay_part_begin(relay);
+	case RELAY_CONNECTING:
+		return relay_connect_expire(relay);
+	case RELAY_CARRYING:
+		return relay_expire_carrying(relay);
+	case RELAY_PARTING:
+		relay_part_expire(relay);
+		return RELAY_OVER;
+	}
+	abort();
+}
+
+/* ---- ways in, and the one way out ---- */
+
+static void relay_free(struct relay *relay)
+{
+	if (event_initialized(&relay->timer))
+		(void)event_del(&relay->timer); /* fails only on an unassigned event */
+	socket_free(relay->backend);
+	socket_free(relay->client);
+	worker_remove(relay->worker, relay);
+	free(relay);
+}
+
+static void relay_count(const struct relay *relay)
+{
+	struct counters *counters = &relay->worker->counters;
+
+	counters->relays++;
+	if (ending_is_clean(relay->up.ending.kind) && ending_is_clean(relay->down.ending.kind))
+		counters->clean++;
+	else
+		counters->aborted++;
+}
+
+/* A relay came to be once it looked for a server. */
+static void relay_finish(struct relay *relay)
+{
+	if (relay->up.ending.kind != ENDING_NONE) {
+		relay_count(relay);
+		relay_log_end(relay);
+	}
+	relay_free(relay);
+}
+
+static void relay_settle(struct relay *relay, enum relay_verdict verdict)
+{
+	while (verdict == RELAY_GOES_ON)
+		verdict = relay_turn(relay);
+	if (verdict == RELAY_OVER) {
+		relay_finish(relay);
+		return;
+	}
+	if (verdict == RELAY_YIELDS)
+		worker_queue(relay->worker, relay);
+	relay_arm(relay);
+}
+
+void relay_run(struct relay *relay)
+{
+	relay_settle(relay, relay_turn(relay));
+}
+
+void relay_wake(void *arg)
+{
+	relay_run(arg);
+}
+
+static void relay_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct relay *relay = arg;
+	uint64_t now = worker_now();
+
+	(void)fd;
+	(void)what;
+	relay->timer_due = 0;
+	if (now >= relay_expires_at(relay)) {
+		relay_settle(relay, relay_expire(relay));
+	} else if (relay->look_at != 0 && now >= relay->look_at) {
+		relay->look_at = 0;
+		relay_run(relay);
+	} else {
+		relay_arm(relay);
+	}
+}
+
+void relay_kill(struct relay *relay, struct ending ending)
+{
+	if (relay->state == RELAY_CONNECTING || relay->state == RELAY_CARRYING) {
+		flow_cut(&relay->up, ending);
+		flow_cut(&relay->down, ending);
+	}
+	relay_part_now(relay);
+	relay_finish(relay);
+}
+
+static bool relay_open_client(struct relay *relay, int fd)
+{
+	struct tls_context *tls = listener_tls(relay->listener);
+
+	relay->client = tls == NULL ? socket_plain_new(fd)
+	                            : socket_tls_accept(tls, relay->worker->tls_io, fd);
+	return relay->client != NULL &&
+	       socket_watch(relay->client, relay->worker->base, true, relay_wake, relay);
+}
+
+bool relay_start(struct listener *listener, struct worker *worker, int fd,
+                 const union peer_address *peer, uint64_t id)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+
+	if (relay == NULL) {
+		(void)close(fd);
+		return false;
+	}
+	relay->worker = worker;
+	relay->listener = listener;
+	relay->peer = *peer;
+	relay->id = id;
+	relay->started = relay->since = worker_now();
+	TAILQ_INSERT_TAIL(&worker->relays, relay, link);
+	if (evtimer_assign(&relay->timer, worker->base, relay_on_timer, relay) != 0 ||
+	    !relay_open_client(relay, fd)) {
+		relay_free(relay);
+		return false;
+	}
+	/* A TLS client has yet to say hello: its first byte wakes us. */
+	if (listener_tls(listener) == NULL)
+		relay_run(relay);
+	else
+		relay_arm(relay);
+	return true;
+}

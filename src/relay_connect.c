@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From the client's handshake to a server that answers. Each address of the
+ * backend is tried once; what is wrong with the last one is told to the log,
+ * and the client, who must not take this for an empty answer, is aborted.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay_impl.h"
+
+static const char *relay_reason_of_errno(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:  return "connection_refused";
+	case ETIMEDOUT:     return "connect_timeout";
+	case EHOSTUNREACH:
+	case ENETUNREACH:   return "unreachable";
+	case ECONNRESET:    return "reset";
+	case ENOENT:        return "no_such_socket";
+	case EACCES:
+	case EPERM:         return "not_permitted";
+	case EMFILE:
+	case ENFILE:        return "out_of_descriptors";
+	case ENOMEM:
+	case ENOBUFS:       return "out_of_memory";
+	case EADDRNOTAVAIL: return "out_of_ports";
+	default:            return "connect_failed";
+	}
+}
+
+static enum relay_verdict relay_refuse(struct relay *relay)
+{
+	flow_cut(&relay->up, (struct ending){ .kind = ENDING_SINK_GONE });
+	flow_cut(&relay->down, (struct ending){ ENDING_REFUSED, relay->refusal });
+	relay->first = FIRST_BACKEND;
+	return relay_part_begin(relay);
+}
+
+static bool relay_watch_backend(struct relay *relay)
+{
+	if (socket_watch(relay->backend, relay->worker->base, false, relay_wake, relay))
+		return true;
+	socket_free(relay->backend);
+	relay->backend = NULL;
+	relay->refusal = "out_of_memory";
+	return false;
+}
+
+static enum relay_verdict relay_try_next(struct relay *relay)
+{
+	struct backend *backend = listener_backend(relay->listener);
+
+	relay->hello = false;
+	for (;;) {
+		switch (backend_connect(backend, &relay->search, relay->worker->tls_io,
+		                        &relay->server, &relay->backend)) {
+		case BACKEND_TRYING:
+			if (!relay_watch_backend(relay))
+				continue;
+			relay->since = worker_now();
+			return RELAY_WAITS;
+		case BACKEND_BUSY:
+			relay->refusal = "busy";
+			relay_look_again(relay);
+			return RELAY_WAITS;
+		case BACKEND_FAILED:
+			relay->refusal = relay_reason_of_errno(errno);
+			continue;
+		case BACKEND_EXHAUSTED:
+			return relay_refuse(relay);
+		}
+		abort();
+	}
+}
+
+enum relay_verdict relay_connect_begin(struct relay *relay)
+{
+	relay_enter(relay, RELAY_CONNECTING);
+	return relay_try_next(relay);
+}
+
+static enum relay_verdict relay_give_up_server(struct relay *relay, const char *refusal)
+{
+	relay->refusal = refusal;
+	socket_free(relay->backend);
+	relay->backend = NULL;
+	return relay_try_next(relay);
+}
+
+enum relay_verdict relay_connect_expire(struct relay *relay)
+{
+	/* A Unix socket whose backlog stays full: nothing was ever begun. */
+	if (relay->backend == NULL) {
+		relay->search.n_tried++;
+		return relay_try_next(relay);
+	}
+	if (!relay->hello)
+		return relay_give_up_server(relay, "connect_timeout");
+	socket_set_ending(relay->backend, (struct ending){ ENDING_TIMEOUT, "handshake" });
+	relay_log_handshake(relay, SIDE_BACKEND, socket_ending(relay->backend));
+	return relay_give_up_server(relay, "tls_timeout");
+}
+
+static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
+{
+	const char *cause = socket_tls_facts(relay->backend)->cause;
+	bool certificate = cause != NULL && strcmp(cause, "certificate") == 0;
+
+	relay_log_handshake(relay, SIDE_BACKEND, socket_ending(relay->backend));
+	return relay_give_up_server(relay, certificate ? "certificate" : "tls_failed");
+}
+
+static void relay_join(struct relay *relay)
+{
+	const struct observer *observer = &relay->worker->common->observer;
+	bool pass_truncation =
+		listener_config(relay->listener)->on_truncation == TRUNCATION_FIN;
+
+	relay->up = (struct flow){ .source = relay->client, .sink = relay->backend,
+		                   .pass_truncation = pass_truncation };
+	relay->down = (struct flow){ .source = relay->backend, .sink = relay->client,
+		                     .pass_truncation = pass_truncation };
+	relay_enter(relay, RELAY_CARRYING);
+	if (observer->relay_begins != NULL)
+		observer->relay_begins(observer->arg, relay);
+}
+
+enum relay_verdict relay_connect_turn(struct relay *relay)
+{
+	if (relay->backend == NULL) {
+		if (relay->look_at != 0)
+			return RELAY_WAITS; /* the client's news can wait */
+		return relay_try_next(relay);
+	}
+	if (!relay->hello) {
+		switch (socket_connected(relay->backend)) {
+		case IO_WAIT:
+			return RELAY_WAITS;
+		case IO_ENDED:
+			return relay_give_up_server(
+				relay, relay_reason_of_errno(socket_error(relay->backend)));
+		case IO_DONE:
+			relay->hello = true;
+			relay->since = worker_now();
+		}
+	}
+	switch (socket_open(relay->backend)) {
+	case IO_WAIT:
+		return RELAY_WAITS;
+	case IO_ENDED:
+		return relay_fail_backend_tls(relay);
+	case IO_DONE:
+		relay_join(relay);
+		return RELAY_GOES_ON;
+	}
+	abort();
+}

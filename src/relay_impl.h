@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relay_impl - what relay.c, relay_connect.c, relay_part.c and relay_log.c
+ * say to each other
+ */
+#ifndef RELAY_IMPL_H
+#define RELAY_IMPL_H
+
+#include "listener.h"
+#include "relay.h"
+#include "socket.h"
+#include "worker.h"
+
+enum relay_side {
+	SIDE_CLIENT,
+	SIDE_BACKEND,
+};
+
+/* relay.c */
+void relay_enter(struct relay *relay, enum relay_state state);
+void relay_wake(void *relay);
+const struct timeouts *relay_timeouts(const struct relay *relay);
+/* Another turn soon, later each time: for what no event tells of. */
+void relay_look_again(struct relay *relay);
+
+/* relay_connect.c: from the client's handshake to a server that answers. */
+enum relay_verdict relay_connect_begin(struct relay *relay);
+enum relay_verdict relay_connect_turn(struct relay *relay);
+/* The server that is being tried did not answer in time. */
+enum relay_verdict relay_connect_expire(struct relay *relay);
+
+/* relay_part.c: letting go of both sockets. */
+enum relay_verdict relay_part_begin(struct relay *relay);
+enum relay_verdict relay_part_turn(struct relay *relay);
+/* close-timeout is over: whatever is left to do is not done any more. */
+void relay_part_expire(struct relay *relay);
+/* At once, without a thought for what is on its way. */
+void relay_part_now(struct relay *relay);
+
+/* relay_log.c */
+void relay_log_end(const struct relay *relay);
+void relay_log_truncation(const struct relay *relay, enum relay_side side);
+void relay_log_handshake(const struct relay *relay, enum relay_side side, struct ending ending);
+
+#endif

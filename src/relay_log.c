@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+/* What the log says of a relay. */
+#include "log.h"
+#include "relay_impl.h"
+#include "tls_error.h"
+
+static const char *relay_name(const struct relay *relay)
+{
+	return listener_config(relay->listener)->name;
+}
+
+static void relay_log_peer(struct log_line *line, const char *key, const struct relay *relay)
+{
+	char room[ADDRESS_TEXT_ROOM];
+	socklen_t len = sizeof(sa_family_t);
+
+	if (relay->peer.any.sa_family == AF_INET)
+		len = sizeof(relay->peer.in);
+	else if (relay->peer.any.sa_family == AF_INET6)
+		len = sizeof(relay->peer.in6);
+	log_text(line, key, address_text(&relay->peer.any, len, room));
+}
+
+static void relay_log_server(struct log_line *line, const char *key, const struct relay *relay)
+{
+	char room[ADDRESS_TEXT_ROOM];
+
+	if (relay->server != NULL)
+		log_text(line, key, address_text(&relay->server->any, relay->server->len, room));
+}
+
+static void relay_log_side(struct log_line *line, const struct relay *relay, enum relay_side side)
+{
+	log_text(line, "side", side == SIDE_CLIENT ? "client" : "backend");
+	if (side == SIDE_CLIENT)
+		relay_log_peer(line, "peer", relay);
+	else
+		relay_log_server(line, "peer", relay);
+}
+
+static void relay_log_tls(struct log_line *line, const struct relay *relay)
+{
+	const struct tls_facts *client = socket_tls_facts(relay->client);
+	const struct tls_facts *backend =
+		relay->backend != NULL ? socket_tls_facts(relay->backend) : NULL;
+
+	if (client != NULL) {
+		log_text(line, "tls", client->version);
+		log_text(line, "cipher", client->cipher);
+		log_text(line, "group", client->group);
+		log_text(line, "sni", client->name);
+	}
+	if (backend != NULL) {
+		log_text(line, "backend-tls", backend->version);
+		log_text(line, "backend-cipher", backend->cipher);
+	}
+}
+
+static void relay_log_bytes(struct log_line *line, const struct relay *relay)
+{
+	size_t up_unsent = relay->backend != NULL ? socket_unsent(relay->backend) : 0;
+	size_t down_unsent = socket_unsent(relay->client);
+
+	log_number(line, "up", relay->up.read);
+	log_number(line, "down", relay->down.read);
+	if (relay->up.written != relay->up.read)
+		log_number(line, "up-written", relay->up.written);
+	if (relay->down.written != relay->down.read)
+		log_number(line, "down-written", relay->down.written);
+	if (up_unsent > 0)
+		log_number(line, "up-unsent", up_unsent);
+	if (down_unsent > 0)
+		log_number(line, "down-unsent", down_unsent);
+	if (relay->unacked_up > 0)
+		log_number(line, "up-unacked", relay->unacked_up);
+	if (relay->unacked_down > 0)
+		log_number(line, "down-unacked", relay->unacked_down);
+}
+
+/* Where only a lost sink was seen, the one who was lost was first. */
+static const char *relay_first_name(const struct relay *relay)
+{
+	switch (relay->first) {
+	case FIRST_CLIENT:
+		return "client";
+	case FIRST_BACKEND:
+		return "backend";
+	case FIRST_NOBODY:
+		break;
+	}
+	if (relay->up.ending.kind == relay->down.ending.kind)
+		return NULL;
+	return relay->up.ending.kind == ENDING_SINK_GONE ? "backend" : "client";
+}
+
+void relay_log_end(const struct relay *relay)
+{
+	bool refused = relay->down.ending.kind == ENDING_REFUSED;
+	char up[ENDING_TEXT_ROOM];
+	char down[ENDING_TEXT_ROOM];
+	struct log_line line;
+
+	log_begin(&line, refused ? LEVEL_WARNING : LEVEL_INFO, "relay");
+	if (!line.wanted)
+		return;
+	log_number(&line, "id", relay->id);
+	log_text(&line, "listener", relay_name(relay));
+	relay_log_peer(&line, "client", relay);
+	relay_log_server(&line, "backend", relay);
+	relay_log_tls(&line, relay);
+	relay_log_bytes(&line, relay);
+	log_text(&line, "first", relay_first_name(relay));
+	log_text(&line, "client-end", ending_text(relay->up.ending, up));
+	log_text(&line, "backend-end", ending_text(relay->down.ending, down));
+	log_duration(&line, "duration", worker_now() - relay->started);
+	log_end(&line);
+}
+
+void relay_log_truncation(const struct relay *relay, enum relay_side side)
+{
+	const struct flow *flow = side == SIDE_CLIENT ? &relay->up : &relay->down;
+	struct log_line line;
+
+	log_begin(&line, LEVEL_WARNING, "truncation");
+	log_number(&line, "id", relay->id);
+	log_text(&line, "listener", relay_name(relay));
+	relay_log_side(&line, relay, side);
+	log_flag(&line, "in-record", socket_cut_in_record(flow->source));
+	log_number(&line, "received", flow->read);
+	log_text(&line, "action", flow->state == FLOW_BROKEN ? "reset" : "fin");
+	log_end(&line);
+}
+
+void relay_log_handshake(const struct relay *relay, enum relay_side side, struct ending ending)
+{
+	const struct socket *sock = side == SIDE_CLIENT ? relay->client : relay->backend;
+	const struct tls_facts *facts = socket_tls_facts(sock);
+	/* Who only knocked, or looked whether somebody is there, is no news. */
+	bool probe = side == SIDE_CLIENT && !socket_heard(sock);
+	char cause[ENDING_TEXT_ROOM];
+	struct log_line line;
+
+	log_begin(&line, probe ? LEVEL_DEBUG : LEVEL_INFO, "handshake");
+	log_number(&line, "id", relay->id);
+	log_text(&line, "listener", relay_name(relay));
+	relay_log_side(&line, relay, side);
+	log_text(&line, "cause", facts->cause != NULL
+	                                 ? facts->cause
+	                                 : tls_error_cause(ending,
+	                                                   side == SIDE_CLIENT ? "client" : "backend",
+	                                                   cause, sizeof(cause)));
+	log_text(&line, "reason", facts->reason);
+	log_duration(&line, "duration", worker_now() - relay->started);
+	log_end(&line);
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What both kinds of socket share: the descriptor, what the kernel last said
+ * about it, the queue, and the ways to let go.
+ *
+ * An error of the kernel is reported once and to whoever calls next. If a
+ * send() eats ECONNRESET, the following recv() returns what is still queued
+ * and then 0, which looks like a clean FIN. So the first errno is kept, and
+ * an end of file that follows it is no end of file. EPIPE is the exception: it
+ * says that a RST came after the peer's FIN, and that FIN stands.
+ */
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "socket_impl.h"
+
+void socket_init(struct socket *sock, const struct socket_ops *ops, int fd)
+{
+	sock->ops = ops;
+	sock->fd = fd;
+}
+
+static void socket_on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct socket *sock = arg;
+
+	(void)fd;
+	if (what & EV_READ)
+		sock->readable = true;
+	if (what & EV_WRITE)
+		sock->writable = true;
+	sock->wake(sock->owner);
+}
+
+static bool socket_register(struct socket *sock, struct event_base *base)
+{
+	const short write = sock->watches_write ? EV_WRITE : 0;
+
+	if (event_assign(&sock->event, base, sock->fd, EV_READ | write | EV_ET | EV_PERSIST,
+	                 socket_on_event, sock) != 0)
+		return false;
+	sock->watched = event_add(&sock->event, NULL) == 0;
+	return sock->watched;
+}
+
+bool socket_watch(struct socket *sock, struct event_base *base, bool connected,
+                  socket_wake *wake, void *owner)
+{
+	sock->wake = wake;
+	sock->owner = owner;
+	sock->writable = connected;
+	sock->watches_write = !connected;
+	return socket_register(sock, base);
+}
+
+static void socket_drop_queue(struct socket *sock)
+{
+	sock->dropped += sock->out.len;
+	buffer_clear(&sock->out);
+}
+
+/* The first word counts; from then on nothing can be sent. */
+static void socket_fail(struct socket *sock, int error)
+{
+	if (sock->error == 0)
+		sock->error = error;
+	sock->broken = true;
+	socket_drop_queue(sock);
+}
+
+/* A send was refused. The first time, begin to watch for the opposite. */
+static enum io socket_refused(struct socket *sock)
+{
+	sock->writable = false;
+	if (sock->watches_write || !sock->watched)
+		return IO_WAIT;
+	(void)event_del(&sock->event); /* it is assigned */
+	sock->watched = false;
+	sock->watches_write = true;
+	if (socket_register(sock, event_get_base(&sock->event)))
+		return IO_WAIT;
+	socket_fail(sock, ENOMEM);
+	return IO_ENDED;
+}
+
+enum io socket_connected(struct socket *sock)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (!sock->writable)
+		return IO_WAIT;
+	if (getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		error = errno;
+	if (error == 0)
+		return IO_DONE;
+	socket_fail(sock, error);
+	return IO_ENDED;
+}
+
+enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	ssize_t n;
+
+	*got = 0;
+	if (sock->eof)
+		return IO_ENDED;
+	if (!sock->readable)
+		return IO_WAIT;
+	do {
+		n = recv(sock->fd, room, len, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		sock->heard = true;
+		*got = (size_t)n;
+		return IO_DONE;
+	}
+	if (n == 0) {
+		sock->eof = true;
+		return IO_ENDED;
+	}
+	if (errno == EAGAIN) {
+		sock->readable = false;
+		return sock->error != 0 ? IO_ENDED : IO_WAIT;
+	}
+	socket_fail(sock, errno);
+	return IO_ENDED;
+}
+
+enum ending_kind socket_wire_ending(const struct socket *sock, enum ending_kind at_eof)
+{
+	if (sock->error == 0 || (sock->error == EPIPE && sock->eof))
+		return at_eof;
+	return ending_of_errno(sock->error);
+}
+
+/* One send(2) of what it takes; *sent may be short without an error. */
+static enum io socket_write(struct socket *sock, const unsigned char *data, size_t len, bool last,
+                            size_t *sent)
+{
+	const int flags = MSG_NOSIGNAL | (last ? MSG_MORE : 0);
+
+	*sent = 0;
+	while (*sent < len) {
+		ssize_t n = send(sock->fd, data + *sent, len - *sent, flags);
+
+		if (n >= 0) {
+			*sent += (size_t)n;
+		} else if (errno == EAGAIN) {
+			return socket_refused(sock);
+		} else if (errno != EINTR) {
+			socket_fail(sock, errno);
+			return IO_ENDED;
+		}
+	}
+	return IO_DONE;
+}
+
+bool socket_push(struct socket *sock, const void *data, size_t len, bool last)
+{
+	size_t sent = 0;
+
+	assert(!sock->finishing);
+	if (sock->broken)
+		return false;
+	if (sock->out.len == 0 && sock->writable &&
+	    socket_write(sock, data, len, last, &sent) == IO_ENDED)
+		return false;
+	if (buffer_append(&sock->out, (const unsigned char *)data + sent, len - sent))
+		return true;
+	socket_fail(sock, ENOMEM);
+	return false;
+}
+
+enum io socket_flush(struct socket *sock)
+{
+	if (sock->broken)
+		return IO_ENDED;
+	if (sock->out.len > 0) {
+		size_t sent;
+		enum io io;
+
+		if (!sock->writable)
+			return IO_WAIT;
+		io = socket_write(sock, buffer_front(&sock->out), sock->out.len, sock->finishing,
+		                  &sent);
+		if (io == IO_ENDED)
+			return IO_ENDED;
+		buffer_drop(&sock->out, sent);
+		if (io == IO_WAIT)
+			return IO_WAIT;
+	}
+	if (sock->finishing && !sock->finished) {
+		sock->finished = true;
+		if (shutdown(sock->fd, SHUT_WR) != 0) {
+			/* ENOTCONN: reset already; the next recv may still know more. */
+			sock->broken = true;
+			return IO_ENDED;
+		}
+	}
+	return IO_DONE;
+}
+
+enum io socket_open(struct socket *sock)
+{
+	return sock->ops->open(sock);
+}
+
+enum io socket_recv(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	*got = 0;
+	if (sock->ending.kind != ENDING_NONE)
+		return IO_ENDED;
+	return sock->ops->recv(sock, room, len, got);
+}
+
+enum io socket_send(struct socket *sock, const void *data, size_t len, bool last)
+{
+	if (sock->broken || !sock->ops->send(sock, data, len, last))
+		return IO_ENDED;
+	sock->finishing = last;
+	return socket_flush(sock);
+}
+
+enum io socket_finish(struct socket *sock)
+{
+	return sock->finishing ? socket_flush(sock) : socket_send(sock, NULL, 0, true);
+}
+
+void socket_release(struct socket *sock)
+{
+	sock->ops->release(sock);
+}
+
+void socket_shut(struct socket *sock)
+{
+	sock->finishing = true;
+	(void)socket_flush(sock); /* what it says shows in socket_is_broken() */
+}
+
+enum io socket_drain(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	return socket_read(sock, room, len, got);
+}
+
+void socket_close(struct socket *sock)
+{
+	if (sock->watched)
+		(void)event_del(&sock->event); /* fails only on an unassigned event */
+	sock->watched = false;
+	socket_drop_queue(sock);
+	sock->broken = true;
+	if (sock->fd >= 0)
+		(void)close(sock->fd); /* Linux: the descriptor is gone whatever it says */
+	sock->fd = -1;
+}
+
+void socket_abort(struct socket *sock)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	/* A Unix socket knows no RST; there this is the close it can be. */
+	if (sock->fd >= 0)
+		(void)setsockopt(sock->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	socket_close(sock);
+}
+
+void socket_free(struct socket *sock)
+{
+	if (sock == NULL)
+		return;
+	socket_close(sock);
+	sock->ops->release(sock);
+	sock->ops->clear(sock);
+	free(sock);
+}
+
+struct ending socket_ending(const struct socket *sock)
+{
+	return sock->ending;
+}
+
+void socket_set_ending(struct socket *sock, struct ending ending)
+{
+	if (sock->ending.kind == ENDING_NONE)
+		sock->ending = ending;
+}
+
+int socket_error(const struct socket *sock)
+{
+	return sock->error;
+}
+
+const struct tls_facts *socket_tls_facts(const struct socket *sock)
+{
+	return sock->ops->facts(sock);
+}
+
+bool socket_is_broken(const struct socket *sock)
+{
+	return sock->broken;
+}
+
+bool socket_has_alerted(const struct socket *sock)
+{
+	return sock->alerted;
+}
+
+bool socket_is_finished(const struct socket *sock)
+{
+	return sock->finished;
+}
+
+bool socket_peer_is_gone(const struct socket *sock)
+{
+	return sock->eof || sock->error != 0;
+}
+
+size_t socket_unsent(const struct socket *sock)
+{
+	return (size_t)sock->out.len + sock->dropped;
+}
+
+size_t socket_unacked(const struct socket *sock)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+	int unacked = 0;
+
+	/* On a Unix socket SIOCOUTQ counts what is unread, which a close keeps. */
+	if (sock->fd < 0 || getsockopt(sock->fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+	    domain == AF_UNIX || ioctl(sock->fd, SIOCOUTQ, &unacked) != 0)
+		return 0;
+	return (size_t)unacked;
+}
+
+uint16_t socket_local_port(const struct socket *sock)
+{
+	struct sockaddr_in6 local;
+	socklen_t len = sizeof(local);
+
+	if (getsockname(sock->fd, (struct sockaddr *)&local, &len) != 0)
+		return 0;
+	/* sin_port and sin6_port are the same place. */
+	if (local.sin6_family != AF_INET && local.sin6_family != AF_INET6)
+		return 0;
+	return ntohs(local.sin6_port);
+}
+
+bool socket_heard(const struct socket *sock)
+{
+	return sock->heard;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * socket - one end of a relay, whatever carries its bytes
+ *
+ * A socket is plain (TCP or Unix) or TLS, and nobody above knows which. It
+ * never blocks, and it has two directions that end independently:
+ *
+ *   receiving  ends once, in an ending that is latched (socket_ending) and
+ *              never asked for again: OpenSSL turns a fatal alert into a
+ *              clean close on the second call, the kernel a reset into an
+ *              end of file.
+ *   sending    takes every byte it is given. What the kernel refuses waits in
+ *              the socket's own queue, and so does the end of the stream
+ *              behind it: the order data, close_notify, FIN is the order of
+ *              that queue. A caller that wants to bound the queue flushes
+ *              before it sends more.
+ *
+ * Readiness is edge-triggered and registered once; for writing, which nearly
+ * always works, when it was first refused. The socket remembers what the kernel
+ * last said, so that no call is made that would only be refused, and wakes its
+ * owner when that changes. The owner tries first, then waits.
+ */
+#ifndef SOCKET_H
+#define SOCKET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ending.h"
+
+struct event_base;
+struct socket;
+struct tls_context;
+struct tls_io;
+
+enum io {
+	IO_DONE,        /* it happened; trying for more may succeed */
+	IO_WAIT,        /* nothing more until the owner is woken */
+	IO_ENDED,       /* receiving: socket_ending() says how; sending: lost */
+};
+
+/* Called when the kernel says something new. May free the socket. */
+typedef void socket_wake(void *owner);
+
+/* What is known about a TLS socket. All text is static but the name. */
+struct tls_facts {
+	const char *version;    /* "TLSv1.3" */
+	const char *cipher;     /* "TLS_AES_128_GCM_SHA256" */
+	const char *group;      /* "x25519"; NULL without key exchange */
+	const char *name;       /* SNI as sent; the socket's; NULL: none */
+	const char *cause;      /* why the handshake failed; NULL: see the ending */
+	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
+};
+
+/*
+ * Constructors take fd: a connected or connecting, non-blocking descriptor,
+ * closed even when NULL is returned (out of memory).
+ *
+ * A TLS socket borrows the worker's io and the context; both outlive it. The
+ * client's side of one (connect) asks for name (a host name or an IP address)
+ * and verifies it as the context says; NULL: neither.
+ */
+struct socket *socket_plain_new(int fd);
+struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io, int fd);
+struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
+                                  const char *name);
+
+/*
+ * Registers with base, for the life of the socket. A connected one may be
+ * written to at once. False: out of memory.
+ */
+bool socket_watch(struct socket *sock, struct event_base *base, bool connected,
+                  socket_wake *wake, void *owner);
+
+/* IO_DONE: connected. IO_ENDED: it failed, socket_error() says why. */
+enum io socket_connected(struct socket *sock);
+
+/* The TLS handshake; IO_DONE at once for a plain socket. */
+enum io socket_open(struct socket *sock);
+
+/*
+ * Receives, reading at most len bytes from the wire. What was left of a TLS
+ * record that came in pieces is on top of that, so room must have len +
+ * SOCKET_RECV_SLACK bytes. *got may be more than 0 whatever is returned; those
+ * bytes come before what the return value says.
+ */
+enum io socket_recv(struct socket *sock, void *room, size_t len, size_t *got);
+enum { SOCKET_RECV_SLACK = 2 * 16384 };
+
+/*
+ * Takes all of data. last: and then ends our direction well, with close_notify
+ * under TLS and FIN (RFC 8446, 6.1); receiving goes on working. IO_WAIT: part
+ * of it waits in the queue.
+ */
+enum io socket_send(struct socket *sock, const void *data, size_t len, bool last);
+
+/* Sends what is queued. IO_DONE: the kernel has it all, the end included. */
+enum io socket_flush(struct socket *sock);
+
+/* Ends our direction well, unless that is done; answers as socket_flush() does. */
+enum io socket_finish(struct socket *sock);
+
+/*
+ * Gives up what the protocol needs (the SSL object); from here on the socket
+ * can only be flushed, drained and closed. Facts and ending stay.
+ */
+void socket_release(struct socket *sock);
+
+/*
+ * Ends the stream without ending it well: FIN behind what is queued, no
+ * close_notify. For a peer that is to read our fatal alert.
+ */
+void socket_shut(struct socket *sock);
+
+/*
+ * Throws away what comes in, using room for it. IO_ENDED: the peer's TCP end
+ * was seen, or its loss. *got counts the bytes.
+ */
+enum io socket_drain(struct socket *sock, void *room, size_t len, size_t *got);
+
+/* Closes the descriptor: kernel goes on sending what it has. */
+void socket_close(struct socket *sock);
+
+/* Closes it with RST; drops what is unsent. */
+void socket_abort(struct socket *sock);
+
+/* No I/O, any state, NULL is fine. Closes the descriptor if that is open. */
+void socket_free(struct socket *sock);
+
+/* How the peer's direction ended; ENDING_NONE while it is open. */
+struct ending socket_ending(const struct socket *sock);
+/* Latches an ending of ours (a timer, a refusal) unless there is one. */
+void socket_set_ending(struct socket *sock, struct ending ending);
+/* For ENDING_TRUNCATED: the stream was cut within a record. */
+bool socket_cut_in_record(const struct socket *sock);
+/* errno of the first failure the kernel reported, or 0. */
+int socket_error(const struct socket *sock);
+/* NULL for a plain socket. */
+const struct tls_facts *socket_tls_facts(const struct socket *sock);
+
+/* True when nothing can be sent on this socket any more. */
+bool socket_is_broken(const struct socket *sock);
+/* True when a fatal alert of ours is on its way: the peer should get to read it. */
+bool socket_has_alerted(const struct socket *sock);
+/* True once our FIN is with the kernel. */
+bool socket_is_finished(const struct socket *sock);
+/* True once the peer's FIN was read: it can send nothing that would reset us. */
+bool socket_peer_is_gone(const struct socket *sock);
+/* Bytes the kernel has not taken, as they go on the wire; stays when closed. */
+size_t socket_unsent(const struct socket *sock);
+/* Bytes the peer's kernel has not acknowledged; 0 when that cannot be known. */
+size_t socket_unacked(const struct socket *sock);
+/* The local port, or 0. */
+uint16_t socket_local_port(const struct socket *sock);
+/* True when any byte came in. */
+bool socket_heard(const struct socket *sock);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * socket_impl - what a kind of socket is made of; for socket*.c and tls_*.c only
+ */
+#ifndef SOCKET_IMPL_H
+#define SOCKET_IMPL_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "buffer.h"
+#include "socket.h"
+
+struct socket_ops {
+	const char *name;
+	enum io (*open)(struct socket *sock);
+	enum io (*recv)(struct socket *sock, void *room, size_t len, size_t *got);
+	/* Pushes all of data, and if it is the last what ends a stream. False: lost. */
+	bool (*send)(struct socket *sock, const void *data, size_t len, bool last);
+	/* Frees what carries bytes; facts stay. May be called again. */
+	void (*release)(struct socket *sock);
+	/* Frees the rest, but not the descriptor nor sock itself. */
+	void (*clear)(struct socket *sock);
+	const struct tls_facts *(*facts)(const struct socket *sock);
+};
+
+/* First member of every kind. */
+struct socket {
+	const struct socket_ops *ops;
+	struct event event;
+	socket_wake *wake;
+	void *owner;
+	struct buffer out;      /* refused by the kernel, as on the wire */
+	struct ending ending;
+	int fd;
+	int error;              /* first errno; the kernel tells it only once */
+	uint32_t dropped;       /* bytes of out that were given up */
+	bool watched:1;
+	bool watches_write:1;   /* a send was refused once, or it is connecting */
+	bool readable:1;        /* the kernel has not refused since its last word */
+	bool writable:1;
+	bool finishing:1;       /* FIN follows the queue */
+	bool finished:1;        /* FIN is with the kernel */
+	bool broken:1;          /* sending is over */
+	bool eof:1;             /* the peer's FIN was read */
+	bool heard:1;           /* a byte came in */
+	bool alerted:1;         /* TLS: a fatal alert of ours was queued */
+};
+
+void socket_init(struct socket *sock, const struct socket_ops *ops, int fd);
+
+/*
+ * One recv(2). IO_DONE: *got bytes. IO_WAIT: none there. IO_ENDED: end of file
+ * (eof is set) or failure (error is set).
+ */
+enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got);
+
+/*
+ * To the kernel what it takes, to the queue what it refuses. last: the FIN
+ * follows at once, so the kernel may wait for it and send both in one segment.
+ * False: lost.
+ */
+bool socket_push(struct socket *sock, const void *data, size_t len, bool last);
+
+/* The ending that an end of file or a failed recv stands for on plain TCP. */
+enum ending_kind socket_wire_ending(const struct socket *sock, enum ending_kind at_eof);
+
+#endif

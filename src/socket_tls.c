@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The TLS kind.
+ *
+ * Every call into OpenSSL is a turn of the worker's tls_io: begin, call, end.
+ * What a failed call means is decided by what the wire did (socket.eof,
+ * socket.error) before what OpenSSL says, and only once; after it the SSL
+ * object is either still good for sending (the peer went away quietly) or dead
+ * (a fatal alert, ours or theirs). A dead one is not even shut down.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "socket_tls.h"
+#include "tls_context.h"
+#include "tls_error.h"
+
+enum {
+	/* Nobody says anything longer in one flight of a handshake, usually. */
+	TLS_HANDSHAKE_ALLOWANCE = 16384,
+};
+
+static struct socket_tls *socket_tls_of(struct socket *sock)
+{
+	return (struct socket_tls *)sock;
+}
+
+/* The wire is over and no close_notify came. */
+static struct ending socket_tls_wire_ending(const struct socket_tls *tls)
+{
+	enum ending_kind at_eof = tls->base.finished ? ENDING_UNANSWERED : ENDING_TRUNCATED;
+
+	return (struct ending){ .kind = socket_wire_ending(&tls->base, at_eof) };
+}
+
+/* OpenSSL found fault with what came, or the peer with what we sent. */
+static struct ending socket_tls_fault_ending(struct socket_tls *tls)
+{
+	const char *alert;
+
+	tls->facts.cause = tls_error_take(&alert);
+	if (SSL_get_verify_result(tls->ssl) != X509_V_OK)
+		tls->facts.reason = X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+	tls->dead = true;
+	if (alert != NULL)
+		return (struct ending){ ENDING_ALERT, alert };
+	/* In the clear it is no word of the peer's: anybody on the way can say it. */
+	if (tls->facts.version != NULL && tls_framing_is_bare_close_notify(&tls->framing))
+		return (struct ending){ .kind = ENDING_TRUNCATED };
+	return (struct ending){ ENDING_VIOLATION, tls->base.alerted
+	                                              ? tls_alert_name(tls->alert_sent)
+	                                              : "malformed" };
+}
+
+/* Latches how the peer's direction ended, after a call that failed for good. */
+static enum io socket_tls_ended(struct socket_tls *tls, int ssl_error)
+{
+	if (ssl_error == SSL_ERROR_ZERO_RETURN) {
+		tls->base.ending.kind = ENDING_CLOSE_NOTIFY;
+	} else if (ssl_error == SSL_ERROR_SSL) {
+		tls->base.ending = socket_tls_fault_ending(tls);
+	} else {
+		ERR_clear_error();
+		tls->base.ending = socket_tls_wire_ending(tls);
+		if (tls->base.error != 0)
+			tls->dead = true;
+	}
+	return IO_ENDED;
+}
+
+/* Why a call returned nothing; IO_DONE: only because the turn's share is used. */
+static enum io socket_tls_refused(struct socket_tls *tls)
+{
+	int ssl_error = SSL_get_error(tls->ssl, 0);
+
+	if (ssl_error != SSL_ERROR_WANT_READ)
+		return socket_tls_ended(tls, ssl_error);
+	return tls->base.readable ? IO_DONE : IO_WAIT;
+}
+
+/* "x25519", as RFC 8446 writes it; OpenSSL shouts. */
+static const char *socket_tls_group_name(SSL *ssl)
+{
+	switch (SSL_get_negotiated_group(ssl)) {
+	case NID_X25519:           return "x25519";
+	case NID_X448:             return "x448";
+	case NID_X9_62_prime256v1: return "secp256r1";
+	case NID_secp384r1:        return "secp384r1";
+	case NID_secp521r1:        return "secp521r1";
+	case NID_undef:            return NULL;
+	default:                   return "other";
+	}
+}
+
+static void socket_tls_learn(struct socket_tls *tls)
+{
+	tls->facts.version = SSL_get_version(tls->ssl);
+	tls->facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(tls->ssl));
+	tls->facts.group = socket_tls_group_name(tls->ssl);
+	tls->ticket_due = SSL_is_server(tls->ssl) && SSL_version(tls->ssl) == TLS1_3_VERSION;
+}
+
+static enum io socket_tls_handshake(struct socket_tls *tls)
+{
+	enum io io;
+
+	do {
+		if (SSL_do_handshake(tls->ssl) == 1) {
+			socket_tls_learn(tls);
+			return IO_DONE;
+		}
+		io = socket_tls_refused(tls);
+	} while (io == IO_DONE && tls->in.len > 0);
+	return io;
+}
+
+static enum io socket_tls_open(struct socket *sock)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	enum io io;
+
+	if (sock->ending.kind != ENDING_NONE)
+		return IO_ENDED;
+	tls_io_begin(tls->io, tls, TLS_HANDSHAKE_ALLOWANCE);
+	io = socket_tls_handshake(tls);
+	tls_io_end(tls->io, false);
+	return io;
+}
+
+/* A record gives what it holds, so this goes on until the turn's share is used. */
+static enum io socket_tls_read_records(struct socket_tls *tls, unsigned char *room, size_t len,
+                                       size_t *got)
+{
+	size_t n;
+
+	while (len - *got >= SSL3_RT_MAX_PLAIN_LENGTH) {
+		if (SSL_read_ex(tls->ssl, room + *got, len - *got, &n) != 1)
+			return socket_tls_refused(tls);
+		*got += n;
+	}
+	return IO_DONE;
+}
+
+static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	enum io io;
+
+	if (tls->dead) {
+		/* Sending killed it, and this is the first to hear. */
+		sock->ending = (struct ending){ .kind = ENDING_LOST };
+		return IO_ENDED;
+	}
+	tls_io_begin(tls->io, tls, len);
+	io = socket_tls_read_records(tls, room, len + SOCKET_RECV_SLACK, got);
+	tls_io_end(tls->io, false);
+	/* Running out of memory in the turn's end is an ending as well. */
+	return sock->ending.kind != ENDING_NONE ? IO_ENDED : io;
+}
+
+/*
+ * A TLS 1.3 ticket waits for our first word. A client that uploads, sends
+ * close_notify and closes without reading would have it unread in its buffer,
+ * so that its own kernel resets the connection and the upload is lost.
+ */
+static void socket_tls_send_ticket(struct socket_tls *tls)
+{
+	if (!tls->ticket_due)
+		return;
+	tls->ticket_due = false;
+	/* Without it the session is only not resumable. */
+	if (SSL_new_session_ticket(tls->ssl) != 1 || SSL_do_handshake(tls->ssl) != 1)
+		ERR_clear_error();
+	/* It took a read buffer, and the next read may be an hour away. */
+	(void)SSL_free_buffers(tls->ssl);
+}
+
+static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t len, bool last)
+{
+	size_t sent;
+
+	socket_tls_send_ticket(tls);
+	if (len > 0 && SSL_write_ex(tls->ssl, data, len, &sent) != 1)
+		return false;
+	/* Once: a second call would read, and trip over the peer's data. */
+	return !last || SSL_shutdown(tls->ssl) >= 0;
+}
+
+static bool socket_tls_send(struct socket *sock, const void *data, size_t len, bool last)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	bool done;
+
+	if (tls->dead)
+		return false;
+	tls_io_begin(tls->io, tls, 0);
+	done = socket_tls_write(tls, data, len, last);
+	tls_io_end(tls->io, last);
+	if (done)
+		return true;
+	/* Our BIO refuses nothing: OpenSSL itself is at its end. */
+	ERR_clear_error();
+	tls->dead = true;
+	sock->broken = true;
+	return false;
+}
+
+static void socket_tls_release(struct socket *sock)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	const char *name;
+
+	if (tls->ssl == NULL)
+		return;
+	name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+	tls->facts.name = name != NULL ? strdup(name) : NULL;
+	/* Else OpenSSL looks for the session in a cache that is off, under a lock. */
+	SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(tls->ssl);
+	tls->ssl = NULL;
+	tls->dead = true;
+	buffer_clear(&tls->in);
+}
+
+static void socket_tls_clear(struct socket *sock)
+{
+	free((char *)socket_tls_of(sock)->facts.name);
+}
+
+static const struct tls_facts *socket_tls_get_facts(const struct socket *sock)
+{
+	return &((const struct socket_tls *)sock)->facts;
+}
+
+static const struct socket_ops socket_tls_ops = {
+	.name = "tls",
+	.open = socket_tls_open,
+	.recv = socket_tls_recv,
+	.send = socket_tls_send,
+	.release = socket_tls_release,
+	.clear = socket_tls_clear,
+	.facts = socket_tls_get_facts,
+};
+
+bool socket_cut_in_record(const struct socket *sock)
+{
+	return sock->ops == &socket_tls_ops &&
+	       tls_framing_in_record(&((const struct socket_tls *)sock)->framing);
+}
+
+static struct socket *socket_tls_new(struct tls_context *context, struct tls_io *io, int fd)
+{
+	struct socket_tls *tls = calloc(1, sizeof(*tls));
+
+	if (tls == NULL) {
+		(void)close(fd);
+		return NULL;
+	}
+	socket_init(&tls->base, &socket_tls_ops, fd);
+	tls->io = io;
+	tls->ssl = tls_context_new_ssl(context);
+	if (tls->ssl == NULL) {
+		ERR_clear_error();
+		socket_free(&tls->base);
+		return NULL;
+	}
+	/*
+	 * One BIO under all SSL objects of a worker. During a handshake OpenSSL
+	 * pushes a buffer onto it and pops that again, which only touches the
+	 * back link that nobody follows. SSL_set_bio() takes one reference.
+	 */
+	(void)BIO_up_ref(tls_io_bio(io)); /* fails on a wrong count only */
+	SSL_set_bio(tls->ssl, tls_io_bio(io), tls_io_bio(io));
+	return &tls->base;
+}
+
+struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io, int fd)
+{
+	struct socket *sock = socket_tls_new(context, io, fd);
+
+	if (sock != NULL)
+		SSL_set_accept_state(socket_tls_of(sock)->ssl);
+	return sock;
+}
+
+static bool socket_tls_is_ip(const char *name)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+/* SNI carries host names only (RFC 6066, 3); an IP address is verified all the same. */
+static bool socket_tls_expect(SSL *ssl, const char *name)
+{
+	if (socket_tls_is_ip(name))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+}
+
+struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
+                                  const char *name)
+{
+	struct socket *sock = socket_tls_new(context, io, fd);
+
+	if (sock == NULL)
+		return NULL;
+	SSL_set_connect_state(socket_tls_of(sock)->ssl);
+	if (name != NULL && !socket_tls_expect(socket_tls_of(sock)->ssl, name)) {
+		ERR_clear_error();
+		socket_free(sock);
+		return NULL;
+	}
+	return sock;
+}

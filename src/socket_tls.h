@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * socket_tls - the TLS kind's own struct; for socket_tls.c and tls_bio.c only
+ */
+#ifndef SOCKET_TLS_H
+#define SOCKET_TLS_H
+
+#include <openssl/ssl.h>
+
+#include "socket_impl.h"
+#include "tls_bio.h"
+
+struct socket_tls {
+	struct socket base;
+	SSL *ssl;               /* NULL once released */
+	struct tls_io *io;
+	struct buffer in;       /* read from the wire, not yet asked for */
+	struct tls_facts facts;
+	struct tls_framing framing;
+	uint8_t alert_sent;     /* the fatal one that we sent, if base.alerted */
+	bool dead;              /* SSL failed and must not be used again */
+	bool ticket_due;        /* TLS 1.3: to be sent with our first data */
+};
+
+#endif

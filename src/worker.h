@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * worker - one thread, one event base, and every relay it accepted
+ *
+ * Relays are a worker's from accept to close; no other thread touches them, so
+ * there are no locks. The daemon's main thread starts workers, asks them to
+ * drain or to cut, and joins them. What all workers share is in struct common.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <event2/event_struct.h>
+
+#include "config.h"
+#include "flow.h"
+#include "log.h"
+#include "tls_context.h"
+
+struct listener;
+struct relay;
+struct tls_io;
+struct worker;
+
+/* Things worth a number; per worker, summed when read. */
+#define WORKER_COUNTERS(X)                                          \
+	X(accepted, "connections accepted")                         \
+	X(refused, "connections refused, over a limit")             \
+	X(handshakes_failed, "TLS handshakes with clients that failed") \
+	X(relays, "relays ended")                                   \
+	X(clean, "relays that ended well in both directions")       \
+	X(truncated, "streams cut without close_notify")            \
+	X(unanswered, "close_notify of ours that was not answered")  \
+	X(aborted, "relays that were aborted")
+
+struct counters {
+#define X(name, help) uint64_t name;
+	WORKER_COUNTERS(X)
+#undef X
+};
+
+/* Told of each relay when it begins to carry. Called in the worker's thread. */
+struct observer {
+	void (*relay_begins)(void *arg, const struct relay *relay);
+	void *arg;
+};
+
+/* Shared by all workers; outlives them. */
+struct common {
+	const struct config *config;
+	struct tls_ticket_keys ticket_keys;
+	struct observer observer;       /* relay_begins may be NULL */
+	atomic_uint n_connections;      /* accepted and not yet let go */
+	atomic_uint_fast64_t last_id;
+	int ended_fd;                   /* eventfd: a worker's thread is about to end */
+};
+
+/* The descriptors one worker listens on for one listener section. */
+struct worker_binds {
+	const struct listener_config *config;
+	const int *fds;                 /* config->n_binds; closed by the worker */
+};
+
+struct worker {
+	struct common *common;
+	struct event_base *base;
+	struct tls_io *tls_io;
+	struct scratch scratch;
+	struct listener **listeners;
+	size_t n_listeners;
+	TAILQ_HEAD(relay_list, relay) relays;
+	TAILQ_HEAD(relay_queue, relay) queue;   /* those that yielded */
+	struct event queue_event;
+	struct event command_event;
+	int command_fd;
+	atomic_int command;
+	bool draining;
+	struct log_limit truncations;           /* lines of the last second */
+	struct log_limit refusals;
+	struct event limits_event;              /* says what was suppressed */
+	struct counters counters;
+	pthread_t thread;
+	bool started;
+};
+
+/*
+ * Makes a worker that is ready to run: contexts loaded, listening descriptors
+ * taken (also when NULL is returned). NULL: reason (TLS_REASON_ROOM) says why.
+ */
+struct worker *worker_new(struct common *common, const struct worker_binds *binds,
+                          size_t n_binds, char *reason);
+
+/* Starts its thread, with all signals blocked. False: errno. */
+bool worker_start(struct worker *worker);
+
+enum worker_command {
+	WORKER_GO_ON,
+	WORKER_DRAIN,   /* stop accepting; end when the last relay has */
+	WORKER_CUT,     /* end every relay now: the drain deadline */
+	WORKER_KILL,    /* the same, for an operator in a hurry */
+};
+
+/* From any thread. Commands only become harsher. */
+void worker_tell(struct worker *worker, enum worker_command command);
+
+/* Waits for the thread, if it was started. */
+void worker_join(struct worker *worker);
+
+/* Only after worker_join(). NULL is fine. */
+void worker_free(struct worker *worker);
+
+/* For relays and listeners: monotonic milliseconds. */
+uint64_t worker_now(void);
+
+/* For relays: another turn of relay after the descriptors were polled. */
+void worker_queue(struct worker *worker, struct relay *relay);
+/* For relays: takes it out of the list and the queue; the worker may end. */
+void worker_remove(struct worker *worker, struct relay *relay);
+/* True when this event may have a line; else it is counted, and the count logged. */
+bool worker_may_log(struct worker *worker, struct log_limit *limit);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * SIGTERM: no new connections, time for those that are there, then the cut,
+ * which is an abort like any other. Each test has an adieu of its own.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pump.h"
+#include "scene.h"
+
+enum { LARGE = 8 << 20 };
+
+static void open_patient_stage(void)
+{
+	stage_open(&(struct stage_config){ .global = "drain-timeout = 60s" });
+}
+
+static void open_impatient_stage(void)
+{
+	stage_open(&(struct stage_config){ .global = "drain-timeout = 300ms" });
+}
+
+static void tear_down(void)
+{
+	peer_free_all();
+	stage_close();
+}
+
+static void expect_stopped(void)
+{
+	int status = daemon_wait(stage_daemon());
+
+	ck_assert_msg(status == 0, "%s: wait status %#x", peer_context(), (unsigned)status);
+	(void)daemon_expect_log(stage_daemon(), "event=stop");
+}
+
+START_TEST(a_transfer_is_finished)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	peer_pause(scene->other);
+	peer_send(scene->actor, LARGE);
+	peer_wait_stuck(scene->actor);
+	daemon_signal(stage_daemon(), SIGTERM);
+	(void)scene_expect_log(scene, "event=drain phase=begin relays=1");
+	peer_resume(scene->other);
+	peer_end(scene->actor);
+	peer_expect(scene->other, "data:%d end", LARGE);
+	peer_send(scene->other, 1000);
+	peer_end(scene->other);
+	peer_expect(scene->actor, "data:1000 end");
+	(void)scene_expect_relay(scene, "actor-end=end other-end=end");
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(a_transfer_is_cut_at_the_deadline)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	peer_send(scene->actor, 1000);
+	peer_wait_data(scene->other, 1000);
+	daemon_signal(stage_daemon(), SIGTERM);
+	peer_expect(scene->other, "data:1000 rst");
+	peer_expect(scene->actor, "rst");
+	(void)scene_expect_relay(scene, "actor-end=drain other-end=drain actor-sent=1000");
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(a_half_closed_transfer_is_cut_too)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	peer_end(scene->actor);
+	peer_expect(scene->other, "end");
+	daemon_signal(stage_daemon(), SIGTERM);
+	peer_expect(scene->other, "end rst");
+	peer_expect(scene->actor, "rst");
+	(void)scene_expect_relay(scene, "actor-end=end other-end=drain");
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(a_second_signal_cuts_at_once)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	peer_send(scene->actor, 1000);
+	peer_wait_data(scene->other, 1000);
+	daemon_signal(stage_daemon(), SIGTERM);
+	(void)scene_expect_log(scene, "event=drain phase=begin");
+	daemon_signal(stage_daemon(), SIGTERM);
+	peer_expect(scene->other, "data:1000 rst");
+	peer_expect(scene->actor, "rst");
+	(void)scene_expect_relay(scene, "actor-end=killed other-end=killed");
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(interrupt_is_the_same)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	daemon_signal(stage_daemon(), SIGINT);
+	(void)scene_expect_log(scene, "event=drain phase=begin relays=1");
+	peer_end(scene->actor);
+	peer_end(scene->other);
+	(void)scene_expect_relay(scene, "actor-end=end other-end=end");
+	expect_stopped();
+}
+END_TEST
+
+static bool connection_is_refused(const struct sockaddr_in *to)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result = connect(fd, (const struct sockaddr *)to, sizeof(*to));
+	int error = errno;
+
+	(void)close(fd);
+	return result != 0 && error == ECONNREFUSED;
+}
+
+static bool listener_is_closed(void *arg)
+{
+	return connection_is_refused(arg);
+}
+
+START_TEST(nobody_new_is_let_in)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	daemon_signal(stage_daemon(), SIGTERM);
+	(void)scene_expect_log(scene, "event=drain phase=begin");
+	ck_assert_msg(pump_until(listener_is_closed, &scene->listener), "still listening");
+	peer_end(scene->actor);
+	peer_end(scene->other);
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(a_handshake_may_still_succeed)
+{
+	struct scene *scene = scene_begin(&casting_tls_client[_i]);
+
+	scene_connect(scene);
+	peer_hold_finished(scene->client);
+	peer_open(scene->client);
+	daemon_signal(stage_daemon(), SIGTERM);
+	(void)daemon_expect_log(stage_daemon(), "event=drain phase=begin relays=1");
+	peer_uncork(scene->client);
+	scene_join(scene);
+	peer_end(scene->client);
+	peer_expect(scene->backend, "end");
+	peer_end(scene->backend);
+	peer_expect(scene->client, "end");
+	expect_stopped();
+}
+END_TEST
+
+START_TEST(one_without_relays_stops_at_once)
+{
+	daemon_stop(stage_daemon());
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("drain");
+	TCase *patient = tcase_create("drain-timeout is long");
+	TCase *impatient = tcase_create("drain-timeout is short");
+
+	tcase_add_checked_fixture(patient, open_patient_stage, tear_down);
+	tcase_add_loop_test(patient, a_transfer_is_finished, 0, CASTINGS);
+	tcase_add_loop_test(patient, a_second_signal_cuts_at_once, 0, CASTINGS);
+	tcase_add_loop_test(patient, interrupt_is_the_same, 0, 2);
+	tcase_add_loop_test(patient, nobody_new_is_let_in, 0, 2);
+	tcase_add_loop_test(patient, a_handshake_may_still_succeed, 0, CASTINGS_TLS_CLIENT);
+	tcase_add_test(patient, one_without_relays_stops_at_once);
+	suite_add_tcase(suite, patient);
+	tcase_add_checked_fixture(impatient, open_impatient_stage, tear_down);
+	tcase_add_loop_test(impatient, a_transfer_is_cut_at_the_deadline, 0, CASTINGS);
+	tcase_add_loop_test(impatient, a_half_closed_transfer_is_cut_too, 0, CASTINGS);
+	suite_add_tcase(suite, impatient);
+	return scene_run(suite);
+}
