@@ -5,7 +5,9 @@
  *   told that it ended well   linger: our FIN is out; throw away what still
  *                             comes until the peer's, so that closing over
  *                             unread input cannot reset the connection and
- *                             destroy an answer that is still on its way
+ *                             destroy an answer that is still on its way;
+ *                             if nobody took what the peer sent, and it never
+ *                             stopped, RST in the end
  *   told nothing yet          abort: deliver what came before the abort, wait
  *                             until the peer's kernel has it, then RST, and
  *                             never a close_notify
@@ -44,12 +46,22 @@ static enum parting relay_close(struct relay *relay, struct socket *sock, size_t
 	return PARTING_DONE;
 }
 
-/* outgoing is the flow whose sink is sock. */
-static enum parting relay_choose_parting(struct socket *sock, const struct flow *outgoing)
+static const struct flow *relay_outgoing(const struct relay *relay, const struct socket *sock)
+{
+	return sock == relay->client ? &relay->down : &relay->up;
+}
+
+static const struct flow *relay_incoming(const struct relay *relay, const struct socket *sock)
+{
+	return sock == relay->client ? &relay->up : &relay->down;
+}
+
+static enum parting relay_choose_parting(const struct relay *relay, struct socket *sock)
 {
 	if (sock == NULL)
 		return PARTING_DONE;
-	if (outgoing->state == FLOW_DONE)
+	if (relay_outgoing(relay, sock)->state == FLOW_DONE &&
+	    !ending_is_ours(relay_incoming(relay, sock)->ending.kind))
 		return PARTING_LINGERS;
 	if (socket_has_alerted(sock)) {
 		socket_shut(sock);
@@ -65,8 +77,8 @@ enum relay_verdict relay_part_begin(struct relay *relay)
 		flow_cut(&relay->down, (struct ending){ .kind = ENDING_SINK_GONE });
 	}
 	relay_enter(relay, RELAY_PARTING);
-	relay->client_parting = relay_choose_parting(relay->client, &relay->down);
-	relay->backend_parting = relay_choose_parting(relay->backend, &relay->up);
+	relay->client_parting = relay_choose_parting(relay, relay->client);
+	relay->backend_parting = relay_choose_parting(relay, relay->backend);
 	socket_release(relay->client);
 	if (relay->backend != NULL)
 		socket_release(relay->backend);
@@ -153,13 +165,23 @@ enum relay_verdict relay_part_turn(struct relay *relay)
 	               : RELAY_WAITS;
 }
 
+/* True when somebody took what the peer sent, as far as the peer sent it. */
+static bool relay_was_taken(const struct relay *relay, const struct socket *sock)
+{
+	const struct flow *incoming = relay_incoming(relay, sock);
+
+	return incoming->state != FLOW_GONE && !ending_is_ours(incoming->ending.kind);
+}
+
 static void relay_part_hard(struct relay *relay, struct socket *sock, enum parting parting)
 {
-	/* What the kernel has of a good ending it goes on delivering. */
-	if (parting == PARTING_LINGERS && socket_is_finished(sock)) {
+	if (parting == PARTING_DONE)
+		return;
+	/* What the kernel has in front of a FIN it goes on delivering. */
+	if (socket_is_finished(sock) && (relay_was_taken(relay, sock) || socket_unacked(sock) > 0)) {
 		(void)relay_drain(relay, sock); /* its last chance not to reset us */
 		(void)relay_close(relay, sock, socket_unacked(sock));
-	} else if (parting != PARTING_DONE) {
+	} else {
 		(void)relay_reset(relay, sock);
 	}
 }

@@ -103,7 +103,8 @@ enum io socket_connected(struct socket *sock)
 	if (error == 0)
 		return IO_DONE;
 	socket_fail(sock, error);
-	return IO_ENDED;
+	/* It was connected, and may have said something before it was reset. */
+	return error == ECONNRESET || error == EPIPE ? IO_DONE : IO_ENDED;
 }
 
 enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)

@@ -50,6 +50,7 @@ static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 	if (alert != NULL)
 		return (struct ending){ ENDING_ALERT, alert };
 	/* In the clear it is no word of the peer's: anybody on the way can say it. */
+	tls_io_look_on(tls->io);
 	if (tls->facts.version != NULL && tls_framing_is_bare_close_notify(&tls->framing))
 		return (struct ending){ .kind = ENDING_TRUNCATED };
 	return (struct ending){ ENDING_VIOLATION, tls->base.alerted

@@ -219,6 +219,17 @@ void tls_io_begin(struct tls_io *io, struct socket_tls *tls, size_t allowance)
 	io->allowance = allowance;
 }
 
+void tls_io_look_on(struct tls_io *io)
+{
+	struct tls_framing *framing = &io->tls->framing;
+	size_t left = io->in_end - io->in_start;
+
+	if (left > framing->body_left)
+		left = framing->body_left;
+	tls_framing_follow(framing, io->in + io->in_start, left);
+	io->in_start += left;
+}
+
 void tls_io_end(struct tls_io *io, bool last)
 {
 	struct socket_tls *tls = io->tls;

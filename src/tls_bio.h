@@ -63,6 +63,12 @@ void tls_io_begin(struct tls_io *io, struct socket_tls *tls, size_t allowance);
  */
 void tls_io_end(struct tls_io *io, bool last);
 
+/*
+ * Lets the framing see what there is of the record that OpenSSL refused by its
+ * header alone. In the turn in which it did.
+ */
+void tls_io_look_on(struct tls_io *io);
+
 /* True when the stream stands within a record. */
 bool tls_framing_in_record(const struct tls_framing *framing);
 /* True when the last record was a close_notify that nobody had encrypted. */

@@ -151,10 +151,14 @@ static void peer_flush(struct peer *peer)
 		else
 			peer->first_error = errno;
 	}
-	if (peer->first_error != 0)
-		peer->out.len = 0;
-	else
+	if (peer->first_error == 0) {
 		peer_bytes_drop(&peer->out, sent);
+		return;
+	}
+	peer->out.len = 0;
+	/* After the FIN nobody reads on to find it. */
+	if (peer->saw_fin && !peer->saw_rst)
+		peer_on_error(peer, peer->first_error);
 }
 
 /* Our own end, once everything before it is out. */

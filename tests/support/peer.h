@@ -135,7 +135,7 @@ void peer_expect(struct peer *peer, const char *events, ...)
 void peer_wait_data(struct peer *peer, size_t n);
 /* Until the queue is with the kernel and the other side's has acknowledged it. */
 void peer_wait_sent(struct peer *peer);
-/* Until nothing can be sent: the other side's window is closed and ours is full. */
+/* Until nothing moves: the other side takes no more, or has taken everything. */
 void peer_wait_stuck(struct peer *peer);
 /* Until this many tickets, or key updates, came. */
 void peer_wait_tickets(struct peer *peer, unsigned n);

@@ -179,9 +179,9 @@ void peer_wait_sent(struct peer *peer)
 }
 
 /*
- * All that was sent is acknowledged and yet there is more: the window is shut.
- * It must stay so for some looks, since a window that opens is told a little
- * later than it is used.
+ * All that was sent is acknowledged, and what is left, if anything, is behind a
+ * window that is shut. It must stay so for some looks, since a window that
+ * opens is told a little later than it is used.
  */
 static bool peer_is_stuck(void *arg)
 {
@@ -190,7 +190,7 @@ static bool peer_is_stuck(void *arg)
 	socklen_t len = sizeof(info);
 
 	(void)getsockopt(wish->peer->pumped.fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	if (wish->peer->out.len > 0 && info.tcpi_unacked == 0 && info.tcpi_notsent_bytes > 0)
+	if (info.tcpi_unacked == 0 && (info.tcpi_notsent_bytes > 0 || wish->peer->out.len == 0))
 		wish->n++;
 	else
 		wish->n = 0;
