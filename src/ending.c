@@ -31,12 +31,6 @@ bool ending_is_clean(enum ending_kind kind)
 	return kind == ENDING_CLOSE_NOTIFY || kind == ENDING_FIN;
 }
 
-bool ending_is_ours(enum ending_kind kind)
-{
-	return kind == ENDING_TIMEOUT || kind == ENDING_REFUSED || kind == ENDING_DRAIN ||
-	       kind == ENDING_KILLED;
-}
-
 const char *ending_text(struct ending ending, char room[static ENDING_TEXT_ROOM])
 {
 	(void)snprintf(room, ENDING_TEXT_ROOM, "%s%s%s", ending_name(ending.kind),

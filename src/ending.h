@@ -41,9 +41,6 @@ enum { ENDING_TEXT_ROOM = 96 };
 /* True when the source ended its stream well, so that the sink may be told so. */
 bool ending_is_clean(enum ending_kind kind);
 
-/* True when it was we who ended the stream: its source is told so, by RST. */
-bool ending_is_ours(enum ending_kind kind);
-
 /* "close_notify", "alert:internal_error", ... Writes to room and returns it. */
 const char *ending_text(struct ending ending, char room[static ENDING_TEXT_ROOM]);
 

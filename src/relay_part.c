@@ -56,12 +56,24 @@ static const struct flow *relay_incoming(const struct relay *relay, const struct
 	return sock == relay->client ? &relay->up : &relay->down;
 }
 
+/* True when the peer has nothing to hear about what it sent, if it still sends. */
+static bool relay_was_heard(const struct flow *incoming)
+{
+	const enum ending_kind kind = incoming->ending.kind;
+	const bool left = kind == ENDING_TRUNCATED || kind == ENDING_UNANSWERED;
+
+	return left || incoming->state == FLOW_DONE;
+}
+
 static enum parting relay_choose_parting(const struct relay *relay, struct socket *sock)
 {
+	const struct flow *incoming;
+
 	if (sock == NULL)
 		return PARTING_DONE;
+	incoming = relay_incoming(relay, sock);
 	if (relay_outgoing(relay, sock)->state == FLOW_DONE &&
-	    !ending_is_ours(relay_incoming(relay, sock)->ending.kind))
+	    (relay_was_heard(incoming) || incoming->state == FLOW_GONE))
 		return PARTING_LINGERS;
 	if (socket_has_alerted(sock)) {
 		socket_shut(sock);
@@ -165,20 +177,12 @@ enum relay_verdict relay_part_turn(struct relay *relay)
 	               : RELAY_WAITS;
 }
 
-/* True when somebody took what the peer sent, as far as the peer sent it. */
-static bool relay_was_taken(const struct relay *relay, const struct socket *sock)
-{
-	const struct flow *incoming = relay_incoming(relay, sock);
-
-	return incoming->state != FLOW_GONE && !ending_is_ours(incoming->ending.kind);
-}
-
 static void relay_part_hard(struct relay *relay, struct socket *sock, enum parting parting)
 {
 	if (parting == PARTING_DONE)
 		return;
 	/* What the kernel has in front of a FIN it goes on delivering. */
-	if (socket_is_finished(sock) && (relay_was_taken(relay, sock) || socket_unacked(sock) > 0)) {
+	if (socket_is_finished(sock) && (relay_was_heard(relay_incoming(relay, sock)) || socket_unacked(sock) > 0)) {
 		(void)relay_drain(relay, sock); /* its last chance not to reset us */
 		(void)relay_close(relay, sock, socket_unacked(sock));
 	} else {
