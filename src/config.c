@@ -142,6 +142,7 @@ static const struct draft_section *config_find_section(const struct draft *draft
 	return NULL;
 }
 
+/* Complaints name the key that was written, which need not be the row's. */
 static void config_set(struct draft *draft, const struct draft_section *section,
                        const struct draft_entry *entry, const struct option_row *row, void *target,
                        const char *value)
@@ -149,7 +150,7 @@ static void config_set(struct draft *draft, const struct draft_section *section,
 	const char *reason = row->set((char *)target + row->offset, value);
 
 	if (reason != NULL)
-		draft_fail_key(draft, section, entry->line, row->key.key, "\"%s\" %s", value, reason);
+		draft_fail_key(draft, section, entry->line, entry->key, "\"%s\" %s", value, reason);
 }
 
 /* Each word between commas. */

@@ -276,13 +276,13 @@ static void daemon_say_stop(const struct daemon *daemon)
 	struct log_line line;
 
 	log_begin(&line, LEVEL_INFO, "stop");
-#define X(name, help)                                                          \
+#define X(name, key, help)                                                     \
 	do {                                                                   \
 		uint64_t sum = 0;                                              \
                                                                                \
 		for (unsigned i = 0; i < daemon->n_workers; i++)               \
 			sum += daemon->workers[i]->counters.name;              \
-		log_number(&line, #name, sum);                                 \
+		log_number(&line, key, sum);                                   \
 	} while (0);
 	WORKER_COUNTERS(X)
 #undef X
@@ -341,17 +341,32 @@ static bool daemon_check_listener(const struct listener_config *listener, char *
 	return tls != NULL;
 }
 
-bool daemon_check(const struct config *config, char *reason)
+static bool daemon_check_backend(const struct backend_config *config, char *reason)
 {
-	for (size_t i = 0; i < config->n_listeners; i++)
-		if (!daemon_check_listener(config->listeners[i], reason))
-			return false;
-	for (size_t i = 0; i < config->n_backends; i++) {
-		struct backend *backend = backend_new(config->backends[i], reason);
+	struct backend *backend = backend_new(config, reason);
 
-		if (backend == NULL)
-			return false;
-		backend_free(backend);
+	backend_free(backend);
+	return backend != NULL;
+}
+
+bool daemon_check(const struct config *config, const char *path, FILE *errors)
+{
+	char reason[TLS_REASON_ROOM];
+	bool fine = true;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (daemon_check_listener(config->listeners[i], reason))
+			continue;
+		fine = false;
+		(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, config->listeners[i]->name,
+		              reason);
 	}
-	return true;
+	for (size_t i = 0; i < config->n_backends; i++) {
+		if (daemon_check_backend(config->backends[i], reason))
+			continue;
+		fine = false;
+		(void)fprintf(errors, "%s: [backend:%s]: %s\n", path, config->backends[i]->name,
+		              reason);
+	}
+	return fine;
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "config.h"
 #include "worker.h"
@@ -37,7 +38,10 @@ bool daemon_run(struct daemon *daemon, char *reason);
 /* NULL is fine. */
 void daemon_free(struct daemon *daemon);
 
-/* True when everything the configuration names can be loaded; binds nothing. */
-bool daemon_check(const struct config *config, char *reason);
+/*
+ * True when everything the configuration names can be loaded; binds nothing.
+ * What cannot is written to errors, a line each, after path.
+ */
+bool daemon_check(const struct config *config, const char *path, FILE *errors);
 
 #endif

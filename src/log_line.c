@@ -11,7 +11,7 @@
 
 #include "log_impl.h"
 
-/* Kept free for "truncated" and the closing brace. */
+/* Kept free for "line-cut" and the closing brace. */
 enum { LOG_LINE_RESERVE = 32 };
 
 static const char *const level_names[] = {
@@ -240,7 +240,7 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
 
 void log_line_finish(struct log_line *line)
 {
-	const char *mark = log_is_json() ? ",\"truncated\":true" : " truncated=yes";
+	const char *mark = log_is_json() ? ",\"line-cut\":true" : " line-cut=yes";
 
 	if (line->cut) {
 		memcpy(line->text + line->len, mark, strlen(mark));

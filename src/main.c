@@ -99,15 +99,14 @@ static int main_with_log(const struct config *config, const char *path)
 static int main_with_config(enum command command, const char *path)
 {
 	struct config *config = config_load(path, stderr);
-	char reason[TLS_REASON_ROOM];
 	int status = EXIT_SUCCESS;
 
 	if (config == NULL)
 		return EXIT_FAILURE;
 	if (command == COMMAND_RUN)
 		status = main_with_log(config, path);
-	else if (!daemon_check(config, reason))
-		status = main_complain(path, reason);
+	else if (!daemon_check(config, path, stderr))
+		status = EXIT_FAILURE;
 	config_free(config);
 	return status;
 }

@@ -130,8 +130,8 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 {
 	const char *data = NULL;
 	int flags = 0;
-	/* The last entry is the nearest to what was asked for. */
-	unsigned long error = ERR_peek_last_error_data(&data, &flags);
+	/* The first entry is the cause; what follows it are calls that gave up. */
+	unsigned long error = ERR_peek_error_data(&data, &flags);
 	const char *reason = ERR_reason_error_string(error);
 	bool has_data = data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 

@@ -29,18 +29,18 @@ struct tls_io;
 struct worker;
 
 /* Things worth a number; per worker, summed when read. */
-#define WORKER_COUNTERS(X)                                          \
-	X(accepted, "connections accepted")                         \
-	X(refused, "connections refused, over a limit")             \
-	X(handshakes_failed, "TLS handshakes with clients that failed") \
-	X(relays, "relays ended")                                   \
-	X(clean, "relays that ended well in both directions")       \
-	X(truncated, "streams cut without close_notify")            \
-	X(unanswered, "close_notify of ours that was not answered")  \
-	X(aborted, "relays that were aborted")
+#define WORKER_COUNTERS(X)                                                             \
+	X(accepted, "accepted", "connections accepted")                                \
+	X(refused, "refused", "connections refused, over a limit")                     \
+	X(handshakes_failed, "handshakes-failed", "TLS handshakes of clients, failed") \
+	X(relays, "relays", "relays ended")                                            \
+	X(clean, "clean", "of them, ended well in both directions")                    \
+	X(aborted, "aborted", "of them, the others")                                   \
+	X(truncated, "truncated", "streams cut without close_notify")                  \
+	X(unanswered, "unanswered", "close_notifies of ours that nobody answered")
 
 struct counters {
-#define X(name, help) uint64_t name;
+#define X(name, key, help) uint64_t name;
 	WORKER_COUNTERS(X)
 #undef X
 };
