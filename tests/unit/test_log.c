@@ -185,6 +185,7 @@ static void find_line(struct found *found, uint64_t next[THREADS], const char *l
 
 static struct found find_lines(void)
 {
+	uint64_t next[THREADS] = { 0 };
 	struct found found = { .in_order = true };
 	FILE *file = fopen(path, "re");
 	char *line = NULL;
