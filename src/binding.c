@@ -19,9 +19,9 @@ enum {
 struct binding {
 	const struct listener_config *config;
 	struct address *addresses;      /* as bound: ports are known */
-	bool *made;                     /* Unix sockets that are ours to remove */
+	bool *made;		     /* Unix sockets that are ours to remove */
 	unsigned n_workers;
-	int *fds;                       /* n_workers rows of config->n_binds */
+	int *fds;		       /* n_workers rows of config->n_binds */
 };
 
 static int *binding_fd(struct binding *binding, unsigned worker, size_t i)

@@ -112,7 +112,12 @@ void config_check_listener(struct draft *draft, const struct draft_section *sect
                            const struct config *config, const struct listener_config *listener)
 {
 	static const char *const tls_keys[] = {
-		"cert", "key", "tls-min", "tls-max", "ciphers", "ciphersuites",
+		"cert",
+		"key",
+		"tls-min",
+		"tls-max",
+		"ciphers",
+		"ciphersuites",
 	};
 
 	check_required(draft, section, "bind");

@@ -9,29 +9,26 @@
 
 enum { NEAREST_WORD_MAX = 64 };
 
-/* Room for one more at the end of an array. False: noted. */
-static bool draft_grow(struct draft *draft, void *array, size_t n, size_t size)
+/* An array with room for one more than n; NULL, and the array as it was: noted. */
+static void *draft_grow(struct draft *draft, void *array, size_t n, size_t size)
 {
-	void *grown;
-	void *old;
-
 	/* Doubles at each power of two. */
-	if ((n & (n - 1)) != 0)
-		return true;
-	memcpy(&old, array, sizeof(old));
-	grown = realloc(old, (n == 0 ? 1 : 2 * n) * size);
-	if (grown == NULL) {
+	if (n > 0 && (n & (n - 1)) != 0)
+		return array;
+	array = realloc(array, (n == 0 ? 1 : 2 * n) * size);
+	if (array == NULL)
 		draft->out_of_memory = true;
-		return false;
-	}
-	memcpy(array, &grown, sizeof(grown));
-	return true;
+	return array;
 }
 
 static void draft_add_error(struct draft *draft, unsigned line, char *text)
 {
-	if (text == NULL ||
-	    !draft_grow(draft, &draft->errors, draft->n_errors, sizeof(*draft->errors))) {
+	struct draft_error *errors =
+		draft_grow(draft, draft->errors, draft->n_errors, sizeof(*errors));
+
+	if (errors != NULL)
+		draft->errors = errors;
+	if (text == NULL || errors == NULL) {
 		draft->out_of_memory = true;
 		free(text);
 		return;
@@ -39,7 +36,7 @@ static void draft_add_error(struct draft *draft, unsigned line, char *text)
 	draft->errors[draft->n_errors++] = (struct draft_error){ line, text };
 }
 
-static char *draft_print(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static char *draft_print(const char *format, va_list arguments)
 {
 	char *text;
 
@@ -81,12 +78,15 @@ static void draft_on_section(void *arg, unsigned line, const char *title)
 	struct draft *draft = arg;
 	const char *colon = strchr(title, ':');
 	struct draft_section section = { .line = line, .title = strdup(title) };
+	struct draft_section *sections =
+		draft_grow(draft, draft->sections, draft->n_sections, sizeof(section));
 
+	if (sections != NULL)
+		draft->sections = sections;
 	section.kind = colon != NULL ? strndup(title, (size_t)(colon - title)) : strdup(title);
 	section.name = colon != NULL ? strdup(colon + 1) : NULL;
 	if (section.title == NULL || section.kind == NULL ||
-	    (colon != NULL && section.name == NULL) ||
-	    !draft_grow(draft, &draft->sections, draft->n_sections, sizeof(section))) {
+	    (colon != NULL && section.name == NULL) || sections == NULL) {
 		draft->out_of_memory = true;
 		free(section.title);
 		free(section.kind);
@@ -101,13 +101,16 @@ static void draft_on_key(void *arg, unsigned line, const char *key, const char *
 	struct draft *draft = arg;
 	struct draft_entry entry = { .line = line, .key = strdup(key), .value = strdup(value) };
 	struct draft_section *section;
+	struct draft_entry *entries;
 
 	/* Its section was malformed, and complained of. */
 	if (draft->n_sections == 0)
 		goto drop;
 	section = &draft->sections[draft->n_sections - 1];
-	if (entry.key == NULL || entry.value == NULL ||
-	    !draft_grow(draft, &section->entries, section->n_entries, sizeof(entry))) {
+	entries = draft_grow(draft, section->entries, section->n_entries, sizeof(entry));
+	if (entries != NULL)
+		section->entries = entries;
+	if (entry.key == NULL || entry.value == NULL || entries == NULL) {
 		draft->out_of_memory = true;
 		goto drop;
 	}

@@ -52,13 +52,14 @@ static const char *option_set_workers(void *member, const char *value)
 
 static const char *option_set_buffer_size(void *member, const char *value)
 {
-	enum { LEAST = 4 << 10, MOST = 16 << 20 };
+	const uint64_t least = 4 << 10;
+	const uint64_t most = 16 << 20;
 	uint64_t *size = member;
 	const char *reason = parse_size(value, size);
 
 	if (reason != NULL)
 		return reason;
-	return *size >= LEAST && *size <= MOST ? NULL : "is not between 4k and 16m";
+	return *size >= least && *size <= most ? NULL : "is not between 4k and 16m";
 }
 
 /* Enums are set through an int, so the words come in their order. */
@@ -74,13 +75,13 @@ static const char *option_set_word(void *member, const char *value, const char *
 	return reason;
 }
 
-#define OPTION_WORDS(name, type, reason, ...)                                     \
+#define OPTION_WORDS(name, type, reason, ...)                                         \
 	_Static_assert(sizeof(type) == sizeof(int), "an enum is set through an int"); \
-	static const char *option_set_##name(void *member, const char *value)     \
-	{                                                                         \
-		static const char *const words[] = { __VA_ARGS__, NULL };         \
-                                                                                  \
-		return option_set_word(member, value, words, reason);             \
+	static const char *option_set_##name(void *member, const char *value)         \
+	{                                                                             \
+		static const char *const words[] = { __VA_ARGS__, NULL };             \
+                                                                                      \
+		return option_set_word(member, value, words, reason);                 \
 	}
 
 OPTION_WORDS(mode, enum listener_mode, "is neither tls nor tcp", "tls", "tcp")
@@ -174,8 +175,7 @@ const struct option_row option_rows[] = {
 	GLOBAL("user", NULL, user, option_set_text),
 
 	LISTENER("mode", "tls", mode, option_set_mode),
-	{ { "listener", "bind", NULL, false }, true, offsetof(struct listener_config, binds),
-	  option_set_bind },
+	{ { "listener", "bind", NULL, false }, true, offsetof(struct listener_config, binds), option_set_bind },
 	LISTENER("cert", NULL, cert, option_set_text),
 	LISTENER("key", NULL, key, option_set_text),
 	LISTENER("backend", NULL, backend, NULL),

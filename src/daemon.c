@@ -276,13 +276,13 @@ static void daemon_say_stop(const struct daemon *daemon)
 	struct log_line line;
 
 	log_begin(&line, LEVEL_INFO, "stop");
-#define X(name, key, help)                                                     \
-	do {                                                                   \
-		uint64_t sum = 0;                                              \
-                                                                               \
-		for (unsigned i = 0; i < daemon->n_workers; i++)               \
-			sum += daemon->workers[i]->counters.name;              \
-		log_number(&line, key, sum);                                   \
+#define X(name, key, help)                                        \
+	do {                                                      \
+		uint64_t sum = 0;                                 \
+                                                                  \
+		for (unsigned i = 0; i < daemon->n_workers; i++)  \
+			sum += daemon->workers[i]->counters.name; \
+		log_number(&line, key, sum);                      \
 	} while (0);
 	WORKER_COUNTERS(X)
 #undef X

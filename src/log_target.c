@@ -257,8 +257,15 @@ static char log_unescape(const char **text)
 		*text += 4;
 		return (char)strtol(code, NULL, 16);
 	}
-	default:  return c;
+	default: return c;
 	}
+}
+
+static char log_journal_letter(char c)
+{
+	if (c == '-')
+		return '_';
+	return (char)toupper((unsigned char)c);
 }
 
 /*
@@ -272,7 +279,7 @@ static size_t log_journal_fields(const char *text, char *room)
 	while (*text != '\0') {
 		at += sprintf(at, "ADIEU_");
 		for (; *text != '='; text++)
-			*at++ = *text == '-' ? '_' : (char)toupper((unsigned char)*text);
+			*at++ = log_journal_letter(*text);
 		*at++ = *text++;
 		if (*text == '"') {
 			for (text++; *text != '"'; at++) {

@@ -146,7 +146,8 @@ static enum relay_verdict relay_turn(struct relay *relay)
 
 void relay_look_again(struct relay *relay)
 {
-	enum { FIRST_PAUSE = 4, LONGEST_PAUSE = 128 }; /* milliseconds */
+	enum { FIRST_PAUSE = 4,
+	       LONGEST_PAUSE = 128 }; /* milliseconds */
 
 	relay->pause = relay->pause == 0 ? FIRST_PAUSE : relay->pause * 2;
 	if (relay->pause > LONGEST_PAUSE)

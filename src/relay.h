@@ -73,8 +73,10 @@ struct relay {
 	struct flow up;                 /* client to backend */
 	struct flow down;
 	struct event timer;
-	TAILQ_ENTRY(relay) link;
-	TAILQ_ENTRY(relay) queue_link;
+	TAILQ_ENTRY(relay)
+	link;
+	TAILQ_ENTRY(relay)
+	queue_link;
 	uint64_t id;
 	uint64_t started;               /* all times as worker_now() */
 	uint64_t since;                 /* last progress, or the state's begin */
@@ -92,7 +94,7 @@ struct relay {
 	enum parting client_parting;
 	enum parting backend_parting;
 	bool queued;
-	bool hello;                     /* the backend's TLS handshake has begun */
+	bool hello;		     /* the backend's TLS handshake has begun */
 };
 
 /*

@@ -118,10 +118,8 @@ static void relay_join(struct relay *relay)
 	bool pass_truncation =
 		listener_config(relay->listener)->on_truncation == TRUNCATION_FIN;
 
-	relay->up = (struct flow){ .source = relay->client, .sink = relay->backend,
-		                   .pass_truncation = pass_truncation };
-	relay->down = (struct flow){ .source = relay->backend, .sink = relay->client,
-		                     .pass_truncation = pass_truncation };
+	relay->up = (struct flow){ .source = relay->client, .sink = relay->backend, .pass_truncation = pass_truncation };
+	relay->down = (struct flow){ .source = relay->backend, .sink = relay->client, .pass_truncation = pass_truncation };
 	relay_enter(relay, RELAY_CARRYING);
 	if (observer->relay_begins != NULL)
 		observer->relay_begins(observer->arg, relay);

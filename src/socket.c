@@ -345,7 +345,7 @@ size_t socket_unacked(const struct socket *sock)
 
 uint16_t socket_local_port(const struct socket *sock)
 {
-	struct sockaddr_in6 local;
+	struct sockaddr_in6 local = { 0 };
 	socklen_t len = sizeof(local);
 
 	if (getsockname(sock->fd, (struct sockaddr *)&local, &len) != 0)

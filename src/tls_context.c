@@ -17,11 +17,11 @@
 #include "socket_tls.h"
 #include "tls_error.h"
 
-#define TLS_CIPHERS                                                                    \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"                   \
-	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"                   \
+#define TLS_CIPHERS                                                  \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
+	"ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:" \
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
-#define TLS_CIPHERSUITES                                                               \
+#define TLS_CIPHERSUITES \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define TLS_GROUPS "X25519:P-256:P-384"
 
@@ -55,8 +55,8 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 {
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	(void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-	                               SSL_OP_CIPHER_SERVER_PREFERENCE |
-	                               SSL_OP_PRIORITIZE_CHACHA);
+	                                       SSL_OP_CIPHER_SERVER_PREFERENCE |
+	                                       SSL_OP_PRIORITIZE_CHACHA);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_set_info_callback(ctx, tls_context_on_info);

@@ -103,8 +103,12 @@ const char *tls_error_take(const char **alert)
 static bool tls_error_is_about_certificate(const char *alert)
 {
 	static const char *const names[] = {
-		"bad_certificate", "unsupported_certificate", "certificate_revoked",
-		"certificate_expired", "certificate_unknown", "unknown_ca",
+		"bad_certificate",
+		"unsupported_certificate",
+		"certificate_revoked",
+		"certificate_expired",
+		"certificate_unknown",
+		"unknown_ca",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -74,8 +74,10 @@ struct worker {
 	struct scratch scratch;
 	struct listener **listeners;
 	size_t n_listeners;
-	TAILQ_HEAD(relay_list, relay) relays;
-	TAILQ_HEAD(relay_queue, relay) queue;   /* those that yielded */
+	TAILQ_HEAD(relay_list, relay)
+	relays;
+	TAILQ_HEAD(relay_queue, relay)
+	queue;   /* those that yielded */
 	struct event queue_event;
 	struct event command_event;
 	int command_fd;

@@ -13,21 +13,22 @@ static const struct casting plain_backends[] = {
 	{ TLS_PLAIN, TLS1_3_VERSION, true },
 	{ PLAIN_PLAIN, TLS1_3_VERSION, true },
 };
-enum { PLAIN_BACKENDS = 3, TLS_BACKENDS = CASTINGS_TLS_BACKEND };
+enum { PLAIN_BACKENDS = 3,
+       TLS_BACKENDS = CASTINGS_TLS_BACKEND };
 
 static void open_stage(void)
 {
 	stage_open(&(struct stage_config){
 		.defaults = "connect-timeout = 300ms\nhandshake-timeout = 300ms",
 		.more = "[listener:refused]\nmode = tcp\nbind = 127.0.0.1:0\n"
-		        "backend = CLOSED_BACKEND\n"
-		        "[listener:refused-tls]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
-		        "backend = CLOSED_BACKEND\n"
-		        "[listener:spare]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = spare\n"
-		        "[backend:spare]\nserver = CLOSED_BACKEND\nserver = PLAIN_BACKEND\n"
-		        "[listener:none]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = none\n"
-		        "[backend:none]\nserver = CLOSED_BACKEND\n"
-		        "server = unix:FOLDER/nobody.sock\n",
+			"backend = CLOSED_BACKEND\n"
+			"[listener:refused-tls]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
+			"backend = CLOSED_BACKEND\n"
+			"[listener:spare]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = spare\n"
+			"[backend:spare]\nserver = CLOSED_BACKEND\nserver = PLAIN_BACKEND\n"
+			"[listener:none]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = none\n"
+			"[backend:none]\nserver = CLOSED_BACKEND\n"
+			"server = unix:FOLDER/nobody.sock\n",
 	});
 }
 
@@ -44,7 +45,8 @@ static void expect_refusal(struct peer *client, const char *reason)
 {
 	peer_expect(client, "rst");
 	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend-end=refused:%s "
-	                        "client-end=sink-gone up=0 down=0", peer_name(client), reason);
+	                                        "client-end=sink-gone up=0 down=0",
+	                        peer_name(client), reason);
 }
 
 START_TEST(a_refused_connection_resets_the_client)
@@ -206,7 +208,8 @@ START_TEST(servers_are_tried_in_turn)
 		peer_end(backend);
 		peer_expect(client, "end");
 		(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend=%s "
-		                        "client-end=fin backend-end=fin", peer_name(client),
+		                                        "client-end=fin backend-end=fin",
+		                        peer_name(client),
 		                        door_address(stage_plain_door()));
 	}
 }

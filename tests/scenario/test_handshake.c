@@ -18,9 +18,9 @@ static void open_stage(void)
 		.global = "log-level = debug",
 		.defaults = "handshake-timeout = 300ms",
 		.more = "[listener:modern]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
-		        "tls-min = 1.3\nbackend = PLAIN_BACKEND\n"
-		        "[listener:old]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
-		        "tls-max = 1.2\nbackend = PLAIN_BACKEND\n",
+			"tls-min = 1.3\nbackend = PLAIN_BACKEND\n"
+			"[listener:old]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
+			"tls-max = 1.2\nbackend = PLAIN_BACKEND\n",
 	});
 }
 

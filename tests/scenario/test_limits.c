@@ -24,7 +24,7 @@ START_TEST(one_too_many_is_reset)
 	scene_connect(third);
 	peer_expect(third->client, "rst");
 	(void)daemon_expect_log(stage_daemon(), "level=warning event=refused "
-	                        "reason=max_connections");
+	                                        "reason=max_connections");
 	ck_assert(door_is_quiet(third->door));
 
 	/* The others have not felt it, and a place that is free is free. */
@@ -79,7 +79,8 @@ START_TEST(a_backend_out_of_descriptors_is_refused)
 	scene_connect(scene);
 	peer_expect(scene->client, "rst");
 	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s "
-	                        "backend-end=refused:out_of_descriptors", peer_name(scene->client));
+	                                        "backend-end=refused:out_of_descriptors",
+	                        peer_name(scene->client));
 	daemon_limit_descriptors(stage_daemon(), 1000);
 }
 END_TEST

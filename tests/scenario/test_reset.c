@@ -21,7 +21,8 @@ static void open_impatient_stage(void)
 static void expect_reset(struct scene *scene, size_t received)
 {
 	(void)scene_expect_relay(scene, "actor-end=reset other-end=sink-gone first=actor "
-	                                "actor-sent=%zu", received);
+	                                "actor-sent=%zu",
+	                         received);
 	scene_expect_no_log(scene, "event=truncation");
 }
 

@@ -9,7 +9,8 @@
 #include "pump.h"
 #include "scene.h"
 
-enum { LARGE = 4 << 20, A_WHILE_MS = 1200 };
+enum { LARGE = 4 << 20,
+       A_WHILE_MS = 1200 };
 
 static void open_idle_stage(void)
 {
@@ -180,7 +181,8 @@ START_TEST(an_abort_waits_for_a_slow_reader_so_long_and_no_longer)
 	up = scene->casting->client_acts;
 	/* What could not be delivered is in the line, as it is on the wire. */
 	ck_assert_uint_gt(scene_number(line, up ? "up-unsent" : "down-unsent") +
-	                  scene_number(line, up ? "up-unacked" : "down-unacked"), 0);
+	                          scene_number(line, up ? "up-unacked" : "down-unacked"),
+	                  0);
 	peer_resume(scene->other);
 	peer_expect(scene->other, "data:* rst");
 }

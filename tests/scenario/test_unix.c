@@ -21,9 +21,9 @@ static void open_stage(void)
 {
 	stage_open(&(struct stage_config){
 		.more = "[listener:unix]\nmode = tcp\nbind = unix:FOLDER/front.sock\n"
-		        "backend = unix:FOLDER/back.sock\n"
-		        "[listener:unix-tls]\nbind = unix:FOLDER/front-tls.sock\n"
-		        "cert = FOLDER/adieu.pem\nbackend = unix:FOLDER/back.sock\n",
+			"backend = unix:FOLDER/back.sock\n"
+			"[listener:unix-tls]\nbind = unix:FOLDER/front-tls.sock\n"
+			"cert = FOLDER/adieu.pem\nbackend = unix:FOLDER/back.sock\n",
 	});
 }
 
@@ -84,7 +84,8 @@ START_TEST(a_clean_end_is_passed_on_after_the_last_byte)
 	peer_end(backend);
 	peer_expect(client, "data:%d end", LARGE);
 	(void)daemon_expect_log(stage_daemon(), "event=relay client=unix backend=%s client-end=%s "
-	                        "backend-end=fin first=client up=%d down=%d", door_address(door),
+	                                        "backend-end=fin first=client up=%d down=%d",
+	                        door_address(door),
 	                        _i == 0 ? "fin" : "close_notify", LARGE, LARGE);
 }
 END_TEST
@@ -108,7 +109,7 @@ START_TEST(a_truncation_is_logged)
 	peer_fin(client);
 	peer_expect(backend, "data:1000 fin|rst");
 	(void)daemon_expect_log(stage_daemon(), "level=warning event=truncation side=client "
-	                        "peer=unix received=1000 action=reset");
+	                                        "peer=unix received=1000 action=reset");
 	(void)daemon_expect_log(stage_daemon(), "event=relay client-end=truncated");
 }
 END_TEST

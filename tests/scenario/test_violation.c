@@ -26,7 +26,8 @@ static void expect_violation(struct scene *scene, const char *alert)
 	peer_expect(scene->other, "data:100 rst");
 	peer_expect(scene->actor, "alert:%s fin|rst", alert);
 	(void)scene_expect_relay(scene, "actor-end=violation:%s other-end=sink-gone first=actor "
-	                                "actor-sent=100", alert);
+	                                "actor-sent=100",
+	                         alert);
 	scene_expect_no_log(scene, "event=truncation");
 }
 

@@ -180,7 +180,8 @@ struct sockaddr_in daemon_address(struct daemon_run *daemon, const char *listene
 	line = daemon_log_line(daemon, words, 0);
 	daemon->mark = mark;
 	ck_assert_msg(line != NULL && log_reader_value(line, "address", value) &&
-	              strchr(value, ':') != NULL, "adieu does not say where %s listens", listener);
+	                      strchr(value, ':') != NULL,
+	              "adieu does not say where %s listens", listener);
 	to.sin_port = htons((uint16_t)atoi(strrchr(value, ':') + 1));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	return to;
@@ -306,7 +307,8 @@ unsigned long daemon_cpu(const struct daemon_run *daemon)
 	ck_assert_ptr_nonnull(stat);
 	/* Fields 14 and 15 (proc(5)); the program's name has no spaces. */
 	ck_assert_int_eq(fscanf(stat, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-	                        &user, &kernel), 2);
+	                        &user, &kernel),
+	                 2);
 	(void)fclose(stat);
 	return (user + kernel) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK);
 }

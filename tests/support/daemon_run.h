@@ -9,11 +9,11 @@
 #ifndef DAEMON_RUN_H
 #define DAEMON_RUN_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 #include <sys/socket.h>
-#include <netinet/in.h>
+#include <sys/types.h>
 
 struct daemon_run;
 

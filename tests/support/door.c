@@ -153,7 +153,8 @@ void door_hang(struct door *door)
 	struct sock_fprog program = { 1, none };
 
 	ck_assert_int_eq(setsockopt(door->pumped.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-	                            sizeof(program)), 0);
+	                            sizeof(program)),
+	                 0);
 }
 
 void door_unhang(struct door *door)

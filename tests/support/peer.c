@@ -308,7 +308,8 @@ void peer_vanish(struct peer *peer)
 	struct sock_fprog program = { 1, none };
 
 	ck_assert_int_eq(setsockopt(peer->pumped.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-	                            sizeof(program)), 0);
+	                            sizeof(program)),
+	                 0);
 }
 
 void peer_cork(struct peer *peer)

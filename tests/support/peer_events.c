@@ -11,7 +11,8 @@
 
 #include "peer_impl.h"
 
-enum { EXPECT_MOST_WORDS = 64, EXPECT_MOST_TEXT = 1024 };
+enum { EXPECT_MOST_WORDS = 64,
+       EXPECT_MOST_TEXT = 1024 };
 
 static char peer_context_text[128];
 static void (*peer_witness)(void);

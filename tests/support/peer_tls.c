@@ -75,7 +75,7 @@ SSL_CTX *peer_server_tls(int version, const char *cert, const char *key)
 	SSL_CTX *context = peer_tls_context(TLS_server_method(), version);
 
 	ck_assert_msg(SSL_CTX_use_certificate_chain_file(context, cert) == 1 &&
-	              SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1,
+	                      SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) == 1,
 	              "cannot use %s and %s", cert, key);
 	/* Records of the application's keys begin at 0 then. */
 	ck_assert(SSL_CTX_set_num_tickets(context, 0) == 1);

@@ -42,13 +42,13 @@ static void record_expand(const uint8_t *secret, const char *label, uint8_t *out
 	memcpy(info + 3, "tls13 ", 6);
 	memcpy(info + 9, label, label_len - 6);
 	record_derive("HKDF", (OSSL_PARAM[]){
-		OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret,
-		                                  RECORD_SECRET),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, 3 + label_len + 1),
-		OSSL_PARAM_construct_end(),
-	}, out, len);
+				      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+				      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+				      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret, RECORD_SECRET),
+				      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, 3 + label_len + 1),
+				      OSSL_PARAM_construct_end(),
+			      },
+	              out, len);
 }
 
 static void record_set_key(struct record_keys *keys, const uint8_t *key)
@@ -88,11 +88,12 @@ void record_keys_12(struct record_keys *client, struct record_keys *server,
 	memcpy(seed + 13, server_random, 32);
 	memcpy(seed + 45, client_random, 32);
 	record_derive("TLS1-PRF", (OSSL_PARAM[]){
-		OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)master, 48),
-		OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed)),
-		OSSL_PARAM_construct_end(),
-	}, block, sizeof(block));
+					  OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
+					  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)master, 48),
+					  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed)),
+					  OSSL_PARAM_construct_end(),
+				  },
+	              block, sizeof(block));
 	record_set_key(client, block);
 	record_set_key(server, block + RECORD_KEY);
 	memcpy(client->iv, block + 2 * RECORD_KEY, 4);

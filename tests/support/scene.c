@@ -28,9 +28,9 @@ static void scene_set_context(const struct casting *casting)
 	char text[96];
 
 	(void)snprintf(text, sizeof(text), "%s%s, the %s acts", scene_listener_name(casting->pair),
-	               casting->pair == PLAIN_PLAIN               ? ""
+	               casting->pair == PLAIN_PLAIN         ? ""
 	               : casting->version == TLS1_3_VERSION ? " TLSv1.3"
-	                                                          : " TLSv1.2",
+	                                                    : " TLSv1.2",
 	               casting->client_acts ? "client" : "backend");
 	peer_set_context(text);
 }

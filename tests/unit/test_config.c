@@ -148,7 +148,8 @@ START_TEST(a_long_value_is_taken_whole)
 	ciphers[60000] = '\0';
 	(void)snprintf(text, sizeof(text),
 	               "[listener:a]\nbind = 127.0.0.1:0\ncert = /dev/null\n"
-	               "backend = 127.0.0.1:1\nciphers = %s\n", ciphers);
+	               "backend = 127.0.0.1:1\nciphers = %s\n",
+	               ciphers);
 	config = read_good(text);
 	ck_assert_str_eq(config->listeners[0]->ciphers, ciphers);
 	config_free(config);
@@ -193,7 +194,9 @@ static const struct {
 	{ "[global]\n= 1\n" PLAIN, "f:2: a key is missing before \"=\"\n" },
 	{ "[global\n" PLAIN, "f:1: a section needs a \"]\"\n" },
 	{ "[global] workers = 1\n" PLAIN, "f:1: something follows the \"]\"\n" },
-	{ "[global]\nuser = a\x01" "b\n" PLAIN, "f:2: the line has a control character in it\n" },
+	{ "[global]\nuser = a\x01"
+	  "b\n" PLAIN,
+	  "f:2: the line has a control character in it\n" },
 	{ "[golbal]\n" PLAIN, "f:1: [golbal]: unknown section; is [global] meant?\n" },
 	{ "[frontend:x]\n" PLAIN, "f:1: [frontend:x]: unknown section\n" },
 	{ "[global:x]\n" PLAIN, "f:1: [global:x]: takes no name\n" },
