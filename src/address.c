@@ -192,8 +192,7 @@ const char *address_text(const struct sockaddr *sa, socklen_t len,
 		(void)inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)); /* it has room */
 		(void)snprintf(room, ADDRESS_TEXT_ROOM, "%s:%u", host, ntohs(in->sin_port));
 		return room;
-	case AF_INET6:
-		return address_text_in6((const struct sockaddr_in6 *)(const void *)sa, room);
+	case AF_INET6: return address_text_in6((const struct sockaddr_in6 *)(const void *)sa, room);
 	case AF_UNIX:
 		if (len > path_at && un->sun_path[0] != '\0')
 			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unix:%.*s", (int)(len - path_at),
@@ -201,8 +200,6 @@ const char *address_text(const struct sockaddr *sa, socklen_t len,
 		else
 			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unix");
 		return room;
-	default:
-		(void)snprintf(room, ADDRESS_TEXT_ROOM, "unknown");
-		return room;
+	default: (void)snprintf(room, ADDRESS_TEXT_ROOM, "unknown"); return room;
 	}
 }

@@ -46,8 +46,7 @@ enum address_use {
  * caller frees, and returns NULL. Otherwise returns the reason in words; it
  * is static or lives until the next call in this thread, and *list is NULL.
  */
-const char *address_parse(const char *text, enum address_use use,
-                          struct address **list, size_t *n);
+const char *address_parse(const char *text, enum address_use use, struct address **list, size_t *n);
 
 /*
  * Writes the address as a person writes it: "192.0.2.7:51812", "[::1]:443",

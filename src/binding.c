@@ -19,9 +19,9 @@ enum {
 struct binding {
 	const struct listener_config *config;
 	struct address *addresses;      /* as bound: ports are known */
-	bool *made;		     /* Unix sockets that are ours to remove */
+	bool *made;       /* Unix sockets that are ours to remove */
 	unsigned n_workers;
-	int *fds;		       /* n_workers rows of config->n_binds */
+	int *fds;         /* n_workers rows of config->n_binds */
 };
 
 static int *binding_fd(struct binding *binding, unsigned worker, size_t i)
@@ -52,8 +52,8 @@ static int binding_open(const struct address *address, bool shared)
 
 	if (fd < 0)
 		return -1;
-	if (binding_set_options(fd, address, shared) && bind(fd, &address->any, address->len) == 0 &&
-	    listen(fd, BINDING_BACKLOG) == 0)
+	if (binding_set_options(fd, address, shared) &&
+	    bind(fd, &address->any, address->len) == 0 && listen(fd, BINDING_BACKLOG) == 0)
 		return fd;
 	error = errno;
 	(void)close(fd);
@@ -217,8 +217,8 @@ void binding_free(struct binding *binding)
 {
 	if (binding == NULL)
 		return;
-	for (size_t i = 0; binding->fds != NULL && i < binding->n_workers * binding->config->n_binds;
-	     i++)
+	for (size_t i = 0;
+	     binding->fds != NULL && i < binding->n_workers * binding->config->n_binds; i++)
 		if (binding->fds[i] >= 0)
 			(void)close(binding->fds[i]);
 	for (size_t i = 0; binding->made != NULL && i < binding->config->n_binds; i++)

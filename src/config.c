@@ -114,8 +114,8 @@ static void config_check_entry(struct draft *draft, const struct draft_section *
 	if (row == NULL)
 		config_refuse_key(draft, section, entry);
 	else if (!row->list && first != entry)
-		draft_fail_key(draft, section, entry->line, entry->key,
-		               "is set in line %u already", first->line);
+		draft_fail_key(draft, section, entry->line, entry->key, "is set in line %u already",
+		               first->line);
 }
 
 static void config_check_draft(struct draft *draft)

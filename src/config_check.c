@@ -13,7 +13,8 @@ static unsigned check_line(const struct draft_section *section, const char *key)
 	return entry != NULL ? entry->line : section->line;
 }
 
-static void check_required(struct draft *draft, const struct draft_section *section, const char *key)
+static void check_required(struct draft *draft, const struct draft_section *section,
+                           const char *key)
 {
 	if (draft_find(section, key, 0) == NULL)
 		draft_fail_key(draft, section, section->line, key, "is missing");
@@ -29,8 +30,8 @@ static void check_useless(struct draft *draft, const struct draft_section *secti
 		draft_fail_key(draft, section, entry->line, key, "%s", why);
 }
 
-static void check_readable(struct draft *draft, const struct draft_section *section, const char *key,
-                           const char *path)
+static void check_readable(struct draft *draft, const struct draft_section *section,
+                           const char *key, const char *path)
 {
 	if (path != NULL && access(path, R_OK) != 0)
 		draft_fail_key(draft, section, check_line(section, key), key, "%s: %s", path,
@@ -91,7 +92,8 @@ static void check_binds(struct draft *draft, const struct draft_section *section
 		if (check_port(address) != 0 && check_is_bound(config, listener, i, &where))
 			draft_fail_key(draft, section, check_line(section, "bind"), "bind",
 			               "%s is bound by [listener:%s] already",
-			               address_text(&address->any, address->len, text), where->name);
+			               address_text(&address->any, address->len, text),
+			               where->name);
 	}
 }
 
@@ -112,12 +114,7 @@ void config_check_listener(struct draft *draft, const struct draft_section *sect
                            const struct config *config, const struct listener_config *listener)
 {
 	static const char *const tls_keys[] = {
-		"cert",
-		"key",
-		"tls-min",
-		"tls-max",
-		"ciphers",
-		"ciphersuites",
+		"cert", "key", "tls-min", "tls-max", "ciphers", "ciphersuites",
 	};
 
 	check_required(draft, section, "bind");

@@ -36,7 +36,8 @@ static void draft_add_error(struct draft *draft, unsigned line, char *text)
 	draft->errors[draft->n_errors++] = (struct draft_error){ line, text };
 }
 
-__attribute__((format(printf, 1, 0))) static char *draft_print(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static char *draft_print(const char *format,
+                                                               va_list arguments)
 {
 	char *text;
 

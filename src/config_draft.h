@@ -50,11 +50,11 @@ void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* An error of a key: "[section] key: reason". */
 void draft_fail_key(struct draft *draft, const struct draft_section *section, unsigned line,
-                    const char *key, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+                    const char *key, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* The n-th entry of this key, or NULL. section may be NULL. */
-const struct draft_entry *draft_find(const struct draft_section *section, const char *key, size_t n);
+const struct draft_entry *draft_find(const struct draft_section *section, const char *key,
+                                     size_t n);
 
 /* True when there is any error; all are written to errors, in order of lines. */
 bool draft_report(struct draft *draft, const char *path, FILE *errors);

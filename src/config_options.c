@@ -154,10 +154,16 @@ static const char *option_set_server(void *member, const char *value)
 
 #define GLOBAL(key, fallback, member, set) \
 	{ { "global", key, fallback, false }, false, offsetof(struct config, member), set }
-#define LISTENER(key, fallback, member, set) \
-	{ { "listener", key, fallback, false }, false, offsetof(struct listener_config, member), set }
-#define DEFAULTS(key, fallback, member, set) \
-	{ { "listener", key, fallback, true }, false, offsetof(struct listener_config, member), set }
+#define LISTENER(key, fallback, member, set)        \
+	{ { "listener", key, fallback, false },     \
+	  false,                                    \
+	  offsetof(struct listener_config, member), \
+	  set }
+#define DEFAULTS(key, fallback, member, set)        \
+	{ { "listener", key, fallback, true },      \
+	  false,                                    \
+	  offsetof(struct listener_config, member), \
+	  set }
 #define BACKEND(key, fallback, member, set) \
 	{ { "backend", key, fallback, false }, false, offsetof(struct backend_config, member), set }
 
@@ -175,7 +181,10 @@ const struct option_row option_rows[] = {
 	GLOBAL("user", NULL, user, option_set_text),
 
 	LISTENER("mode", "tls", mode, option_set_mode),
-	{ { "listener", "bind", NULL, false }, true, offsetof(struct listener_config, binds), option_set_bind },
+	{ { "listener", "bind", NULL, false },
+	  true,
+	  offsetof(struct listener_config, binds),
+	  option_set_bind },
 	LISTENER("cert", NULL, cert, option_set_text),
 	LISTENER("key", NULL, key, option_set_text),
 	LISTENER("backend", NULL, backend, NULL),

@@ -137,8 +137,8 @@ static bool daemon_make_events(struct daemon *daemon)
 	if (daemon->base == NULL || daemon->common.ended_fd < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (evsignal_assign(&daemon->signals[i], daemon->base, signals[i],
-		                    daemon_on_signal, daemon) != 0 ||
+		if (evsignal_assign(&daemon->signals[i], daemon->base, signals[i], daemon_on_signal,
+		                    daemon) != 0 ||
 		    event_add(&daemon->signals[i], NULL) != 0)
 			return false;
 	return event_assign(&daemon->ended_event, daemon->base, daemon->common.ended_fd,

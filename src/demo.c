@@ -187,21 +187,22 @@ static void demo_greet(const struct daemon *daemon)
 	const unsigned tls = ntohs(daemon_address(daemon, 0)->in.sin_port);
 	const unsigned plain = ntohs(daemon_address(daemon, 1)->in.sin_port);
 
-	(void)printf("adieu " ADIEU_VERSION ": a TLS listener, a plaintext listener, and a web server "
-	             "behind both.\n"
-	             "Try these in another terminal, and look at what the log says here:\n"
-	             "\n"
-	             "  curl -k https://127.0.0.1:%u/\n"
-	             "  curl http://127.0.0.1:%u/\n"
-	             "  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect "
-	             "127.0.0.1:%u\n"
-	             "\n"
-	             "and this one, which goes away without close_notify:\n"
-	             "\n"
-	             "  timeout -s KILL 1 openssl s_client -quiet -connect 127.0.0.1:%u </dev/null\n"
-	             "\n"
-	             "Ctrl-C ends it.\n\n",
-	             tls, plain, tls, tls);
+	(void)printf(
+		"adieu " ADIEU_VERSION ": a TLS listener, a plaintext listener, and a web server "
+		"behind both.\n"
+		"Try these in another terminal, and look at what the log says here:\n"
+		"\n"
+		"  curl -k https://127.0.0.1:%u/\n"
+		"  curl http://127.0.0.1:%u/\n"
+		"  printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect "
+		"127.0.0.1:%u\n"
+		"\n"
+		"and this one, which goes away without close_notify:\n"
+		"\n"
+		"  timeout -s KILL 1 openssl s_client -quiet -connect 127.0.0.1:%u </dev/null\n"
+		"\n"
+		"Ctrl-C ends it.\n\n",
+		tls, plain, tls, tls);
 	(void)fflush(stdout); /* a closed stdout is the reader's business */
 }
 
@@ -239,7 +240,9 @@ static int demo_with_config(struct demo *demo, const struct config *config)
 
 int demo_run(void)
 {
-	struct demo demo = { .lock = PTHREAD_MUTEX_INITIALIZER, .certificate = -1, .listening = -1 };
+	struct demo demo = { .lock = PTHREAD_MUTEX_INITIALIZER,
+		             .certificate = -1,
+		             .listening = -1 };
 	struct config *config = NULL;
 	const char *reason = NULL;
 	int status = EXIT_FAILURE;

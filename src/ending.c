@@ -43,9 +43,7 @@ enum ending_kind ending_of_errno(int error)
 {
 	switch (error) {
 	case ECONNRESET:
-	case EPIPE:
-		return ENDING_RESET;
-	default:
-		return ENDING_LOST;
+	case EPIPE:      return ENDING_RESET;
+	default:         return ENDING_LOST;
 	}
 }

@@ -61,22 +61,17 @@ static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scr
 {
 	for (int i = 0; i < FLOW_MOVES; i++) {
 		switch (socket_flush(flow->sink)) {
-		case IO_WAIT:
-			return FLOW_WAITS;
-		case IO_ENDED:
-			return flow_lose_sink(flow);
-		case IO_DONE:
-			break;
+		case IO_WAIT:  return FLOW_WAITS;
+		case IO_ENDED: return flow_lose_sink(flow);
+		case IO_DONE:  break;
 		}
 		switch (flow_move(flow, scratch, moved)) {
-		case IO_WAIT:
-			return FLOW_WAITS;
+		case IO_WAIT: return FLOW_WAITS;
 		case IO_ENDED:
 			if (flow->state == FLOW_OPEN)
 				return flow_lose_sink(flow);
 			return flow_is_over(flow) ? FLOW_OVER : FLOW_WAITS;
-		case IO_DONE:
-			break;
+		case IO_DONE: break;
 		}
 	}
 	return FLOW_YIELDS;
@@ -86,10 +81,8 @@ static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scr
 static enum flow_verdict flow_pass(struct flow *flow, bool *moved)
 {
 	switch (socket_finish(flow->sink)) {
-	case IO_WAIT:
-		return FLOW_WAITS;
-	case IO_ENDED:
-		return flow_lose_sink(flow);
+	case IO_WAIT:  return FLOW_WAITS;
+	case IO_ENDED: return flow_lose_sink(flow);
 	case IO_DONE:
 		*moved = true;
 		flow_enter(flow, FLOW_DONE);

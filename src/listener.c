@@ -149,8 +149,7 @@ static bool listener_accept(struct accept_point *point)
 	if (listener_is_out_of(errno))
 		listener_pause(listener, errno);
 	/* Others went away while they waited: accept(2), "Error handling". */
-	return errno != EAGAIN && !listener_is_out_of(errno) && errno != EBADF &&
-	       errno != EINVAL;
+	return errno != EAGAIN && !listener_is_out_of(errno) && errno != EBADF && errno != EINVAL;
 }
 
 static void listener_on_event(evutil_socket_t fd, short what, void *arg)
@@ -167,8 +166,8 @@ static bool listener_load(struct listener *listener, char *reason)
 	const struct listener_config *config = listener->config;
 
 	if (config->mode == LISTENER_TLS) {
-		listener->tls = tls_context_server(config, &listener->worker->common->ticket_keys,
-		                                   reason);
+		listener->tls =
+			tls_context_server(config, &listener->worker->common->ticket_keys, reason);
 		if (listener->tls == NULL)
 			return false;
 	}

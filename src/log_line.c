@@ -126,9 +126,7 @@ static void field_add_escaped(struct field *field, const unsigned char *text)
 	case '\n': field_add_text(field, "\\n"); return;
 	case '\r': field_add_text(field, "\\r"); return;
 	case '\t': field_add_text(field, "\\t"); return;
-	default:
-		(void)snprintf(code, sizeof(code), "\\u%04x", *text);
-		field_add_text(field, code);
+	default:   (void)snprintf(code, sizeof(code), "\\u%04x", *text); field_add_text(field, code);
 	}
 }
 

@@ -345,9 +345,7 @@ static const struct log_target_ops log_targets[] = {
 static const char *log_target_begin(const struct log_settings *settings)
 {
 	switch (settings->target) {
-	case LOG_TO_STDERR:
-		target.fd = STDERR_FILENO;
-		return NULL;
+	case LOG_TO_STDERR: target.fd = STDERR_FILENO; return NULL;
 	case LOG_TO_FILE:
 		target.path = strdup(settings->path);
 		target.fd = target.path != NULL ? log_file_open() : -1;

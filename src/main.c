@@ -40,12 +40,9 @@ struct arguments {
 static struct arguments main_parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'k' },
-		{ "demo", no_argument, NULL, 'd' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
+		{ "demo", no_argument, NULL, 'd' },         { "version", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
 	};
 	struct arguments arguments = { .command = COMMAND_RUN };
 	int option;
@@ -118,19 +115,11 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
 	switch (arguments.command) {
 	case COMMAND_RUN:
-	case COMMAND_CHECK:
-		return main_with_config(arguments.command, arguments.config);
-	case COMMAND_DEMO:
-		return demo_run();
-	case COMMAND_VERSION:
-		(void)puts("adieu " ADIEU_VERSION);
-		return EXIT_SUCCESS;
-	case COMMAND_HELP:
-		(void)fputs(usage, stdout);
-		return EXIT_SUCCESS;
-	case COMMAND_NONE:
-		(void)fputs(usage, stderr);
-		return 2;
+	case COMMAND_CHECK:   return main_with_config(arguments.command, arguments.config);
+	case COMMAND_DEMO:    return demo_run();
+	case COMMAND_VERSION: (void)puts("adieu " ADIEU_VERSION); return EXIT_SUCCESS;
+	case COMMAND_HELP:    (void)fputs(usage, stdout); return EXIT_SUCCESS;
+	case COMMAND_NONE:    (void)fputs(usage, stderr); return 2;
 	}
 	abort();
 }

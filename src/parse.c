@@ -59,12 +59,8 @@ static const char *parse_scaled(const char *text, const struct unit *units, cons
 const char *parse_duration(const char *text, uint64_t *milliseconds)
 {
 	static const struct unit units[] = {
-		{ "ms", 1 },
-		{ "s", 1000 },
-		{ "m", 60 * 1000 },
-		{ "h", 3600 * 1000 },
-		{ "d", 86400 * 1000 },
-		{ NULL, 0 },
+		{ "ms", 1 },          { "s", 1000 },         { "m", 60 * 1000 },
+		{ "h", 3600 * 1000 }, { "d", 86400 * 1000 }, { NULL, 0 },
 	};
 
 	if (strcmp(text, "off") == 0) {
@@ -78,11 +74,7 @@ const char *parse_duration(const char *text, uint64_t *milliseconds)
 const char *parse_size(const char *text, uint64_t *bytes)
 {
 	static const struct unit units[] = {
-		{ "", 1 },
-		{ "k", 1 << 10 },
-		{ "m", 1 << 20 },
-		{ "g", 1 << 30 },
-		{ NULL, 0 },
+		{ "", 1 }, { "k", 1 << 10 }, { "m", 1 << 20 }, { "g", 1 << 30 }, { NULL, 0 },
 	};
 
 	return parse_scaled(text, units, "has an unknown unit: k, m and g are known",
@@ -93,8 +85,8 @@ const char *parse_count(const char *text, uint32_t *count)
 {
 	static const struct unit units[] = { { "", 1 }, { NULL, 0 } };
 	uint64_t value = 0;
-	const char *reason = parse_scaled(text, units, "is not a number", "must be more than 0",
-	                                  &value);
+	const char *reason =
+		parse_scaled(text, units, "is not a number", "must be more than 0", &value);
 
 	if (reason != NULL)
 		return reason;
@@ -110,12 +102,8 @@ const char *parse_bool(const char *text, bool *value)
 		const char *name;
 		bool value;
 	} words[] = {
-		{ "yes", true },
-		{ "no", false },
-		{ "on", true },
-		{ "off", false },
-		{ "true", true },
-		{ "false", false },
+		{ "yes", true },  { "no", false },  { "on", true },
+		{ "off", false }, { "true", true }, { "false", false },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

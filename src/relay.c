@@ -39,10 +39,8 @@ const struct timeouts *relay_timeouts(const struct relay *relay)
 static enum relay_verdict relay_handshake(struct relay *relay)
 {
 	switch (socket_open(relay->client)) {
-	case IO_WAIT:
-		return RELAY_WAITS;
-	case IO_DONE:
-		return relay_connect_begin(relay);
+	case IO_WAIT: return RELAY_WAITS;
+	case IO_DONE: return relay_connect_begin(relay);
 	case IO_ENDED:
 		relay->worker->counters.handshakes_failed++;
 		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
@@ -51,8 +49,7 @@ static enum relay_verdict relay_handshake(struct relay *relay)
 	abort();
 }
 
-static void relay_note_truncation(struct relay *relay, enum relay_side side,
-                                  enum ending_kind kind)
+static void relay_note_truncation(struct relay *relay, enum relay_side side, enum ending_kind kind)
 {
 	struct counters *counters = &relay->worker->counters;
 
@@ -130,14 +127,10 @@ static enum relay_verdict relay_carry(struct relay *relay)
 static enum relay_verdict relay_turn(struct relay *relay)
 {
 	switch (relay->state) {
-	case RELAY_HANDSHAKING:
-		return relay_handshake(relay);
-	case RELAY_CONNECTING:
-		return relay_connect_turn(relay);
-	case RELAY_CARRYING:
-		return relay_carry(relay);
-	case RELAY_PARTING:
-		return relay_part_turn(relay);
+	case RELAY_HANDSHAKING: return relay_handshake(relay);
+	case RELAY_CONNECTING:  return relay_connect_turn(relay);
+	case RELAY_CARRYING:    return relay_carry(relay);
+	case RELAY_PARTING:     return relay_part_turn(relay);
 	}
 	abort();
 }
@@ -146,8 +139,7 @@ static enum relay_verdict relay_turn(struct relay *relay)
 
 void relay_look_again(struct relay *relay)
 {
-	enum { FIRST_PAUSE = 4,
-	       LONGEST_PAUSE = 128 }; /* milliseconds */
+	enum { FIRST_PAUSE = 4, LONGEST_PAUSE = 128 }; /* milliseconds */
 
 	relay->pause = relay->pause == 0 ? FIRST_PAUSE : relay->pause * 2;
 	if (relay->pause > LONGEST_PAUSE)
@@ -167,14 +159,11 @@ static uint64_t relay_limit(const struct relay *relay)
 	const struct timeouts *timeouts = relay_timeouts(relay);
 
 	switch (relay->state) {
-	case RELAY_HANDSHAKING:
-		return timeouts->handshake;
-	case RELAY_CONNECTING:
-		return relay->hello ? timeouts->handshake : timeouts->connect;
+	case RELAY_HANDSHAKING: return timeouts->handshake;
+	case RELAY_CONNECTING:  return relay->hello ? timeouts->handshake : timeouts->connect;
 	case RELAY_CARRYING:
 		return relay_is_half_closed(relay) ? timeouts->half_close : timeouts->idle;
-	case RELAY_PARTING:
-		return timeouts->close;
+	case RELAY_PARTING: return timeouts->close;
 	}
 	abort();
 }
@@ -241,13 +230,9 @@ static enum relay_verdict relay_expire(struct relay *relay)
 		relay->worker->counters.handshakes_failed++;
 		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
 		return relay_part_begin(relay);
-	case RELAY_CONNECTING:
-		return relay_connect_expire(relay);
-	case RELAY_CARRYING:
-		return relay_expire_carrying(relay);
-	case RELAY_PARTING:
-		relay_part_expire(relay);
-		return RELAY_OVER;
+	case RELAY_CONNECTING: return relay_connect_expire(relay);
+	case RELAY_CARRYING:   return relay_expire_carrying(relay);
+	case RELAY_PARTING:    relay_part_expire(relay); return RELAY_OVER;
 	}
 	abort();
 }

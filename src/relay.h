@@ -94,7 +94,7 @@ struct relay {
 	enum parting client_parting;
 	enum parting backend_parting;
 	bool queued;
-	bool hello;		     /* the backend's TLS handshake has begun */
+	bool hello;       /* the backend's TLS handshake has begun */
 };
 
 /*

@@ -65,11 +65,8 @@ static enum relay_verdict relay_try_next(struct relay *relay)
 			relay->refusal = "busy";
 			relay_look_again(relay);
 			return RELAY_WAITS;
-		case BACKEND_FAILED:
-			relay->refusal = relay_reason_of_errno(errno);
-			continue;
-		case BACKEND_EXHAUSTED:
-			return relay_refuse(relay);
+		case BACKEND_FAILED:    relay->refusal = relay_reason_of_errno(errno); continue;
+		case BACKEND_EXHAUSTED: return relay_refuse(relay);
 		}
 		abort();
 	}
@@ -115,11 +112,14 @@ static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
 static void relay_join(struct relay *relay)
 {
 	const struct observer *observer = &relay->worker->common->observer;
-	bool pass_truncation =
-		listener_config(relay->listener)->on_truncation == TRUNCATION_FIN;
+	bool pass_truncation = listener_config(relay->listener)->on_truncation == TRUNCATION_FIN;
 
-	relay->up = (struct flow){ .source = relay->client, .sink = relay->backend, .pass_truncation = pass_truncation };
-	relay->down = (struct flow){ .source = relay->backend, .sink = relay->client, .pass_truncation = pass_truncation };
+	relay->up = (struct flow){ .source = relay->client,
+		                   .sink = relay->backend,
+		                   .pass_truncation = pass_truncation };
+	relay->down = (struct flow){ .source = relay->backend,
+		                     .sink = relay->client,
+		                     .pass_truncation = pass_truncation };
 	relay_enter(relay, RELAY_CARRYING);
 	if (observer->relay_begins != NULL)
 		observer->relay_begins(observer->arg, relay);
@@ -134,24 +134,17 @@ enum relay_verdict relay_connect_turn(struct relay *relay)
 	}
 	if (!relay->hello) {
 		switch (socket_connected(relay->backend)) {
-		case IO_WAIT:
-			return RELAY_WAITS;
+		case IO_WAIT: return RELAY_WAITS;
 		case IO_ENDED:
 			return relay_give_up_server(
 				relay, relay_reason_of_errno(socket_error(relay->backend)));
-		case IO_DONE:
-			relay->hello = true;
-			relay->since = worker_now();
+		case IO_DONE: relay->hello = true; relay->since = worker_now();
 		}
 	}
 	switch (socket_open(relay->backend)) {
-	case IO_WAIT:
-		return RELAY_WAITS;
-	case IO_ENDED:
-		return relay_fail_backend_tls(relay);
-	case IO_DONE:
-		relay_join(relay);
-		return RELAY_GOES_ON;
+	case IO_WAIT:  return RELAY_WAITS;
+	case IO_ENDED: return relay_fail_backend_tls(relay);
+	case IO_DONE:  relay_join(relay); return RELAY_GOES_ON;
 	}
 	abort();
 }

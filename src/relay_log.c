@@ -81,12 +81,9 @@ static void relay_log_bytes(struct log_line *line, const struct relay *relay)
 static const char *relay_first_name(const struct relay *relay)
 {
 	switch (relay->first) {
-	case FIRST_CLIENT:
-		return "client";
-	case FIRST_BACKEND:
-		return "backend";
-	case FIRST_NOBODY:
-		break;
+	case FIRST_CLIENT:  return "client";
+	case FIRST_BACKEND: return "backend";
+	case FIRST_NOBODY:  break;
 	}
 	if (relay->up.ending.kind == relay->down.ending.kind)
 		return NULL;
@@ -144,7 +141,11 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 	log_number(&line, "id", relay->id);
 	log_text(&line, "listener", relay_name(relay));
 	relay_log_side(&line, relay, side);
-	log_text(&line, "cause", facts->cause != NULL ? facts->cause : tls_error_cause(ending, side == SIDE_CLIENT ? "client" : "backend", cause, sizeof(cause)));
+	log_text(&line, "cause",
+	         facts->cause != NULL
+	                 ? facts->cause
+	                 : tls_error_cause(ending, side == SIDE_CLIENT ? "client" : "backend",
+	                                   cause, sizeof(cause)));
 	log_text(&line, "reason", facts->reason);
 	log_duration(&line, "duration", worker_now() - relay->started);
 	log_end(&line);

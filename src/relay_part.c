@@ -101,16 +101,14 @@ enum relay_verdict relay_part_begin(struct relay *relay)
 static enum parting relay_abort_turn(struct relay *relay, struct socket *sock)
 {
 	switch (socket_flush(sock)) {
-	case IO_WAIT:
-		return PARTING_ABORTS;
+	case IO_WAIT: return PARTING_ABORTS;
 	case IO_DONE:
 		if (socket_unacked(sock) > 0) {
 			relay_look_again(relay);
 			return PARTING_ABORTS;
 		}
 		return relay_reset(relay, sock);
-	case IO_ENDED:
-		return relay_reset(relay, sock);
+	case IO_ENDED: return relay_reset(relay, sock);
 	}
 	abort();
 }
@@ -157,13 +155,10 @@ static enum parting relay_linger_turn(struct relay *relay, struct socket *sock)
 static enum parting relay_part_from(struct relay *relay, struct socket *sock, enum parting parting)
 {
 	switch (parting) {
-	case PARTING_LINGERS:
-		return relay_linger_turn(relay, sock);
-	case PARTING_ABORTS:
-		return relay_abort_turn(relay, sock);
+	case PARTING_LINGERS: return relay_linger_turn(relay, sock);
+	case PARTING_ABORTS:  return relay_abort_turn(relay, sock);
 	case PARTING_NOT_YET:
-	case PARTING_DONE:
-		return parting;
+	case PARTING_DONE:    return parting;
 	}
 	abort();
 }
@@ -182,7 +177,8 @@ static void relay_part_hard(struct relay *relay, struct socket *sock, enum parti
 	if (parting == PARTING_DONE)
 		return;
 	/* What the kernel has in front of a FIN it goes on delivering. */
-	if (socket_is_finished(sock) && (relay_was_heard(relay_incoming(relay, sock)) || socket_unacked(sock) > 0)) {
+	if (socket_is_finished(sock) &&
+	    (relay_was_heard(relay_incoming(relay, sock)) || socket_unacked(sock) > 0)) {
 		(void)relay_drain(relay, sock); /* its last chance not to reset us */
 		(void)relay_close(relay, sock, socket_unacked(sock));
 	} else {

@@ -51,8 +51,8 @@ static bool socket_register(struct socket *sock, struct event_base *base)
 	return sock->watched;
 }
 
-bool socket_watch(struct socket *sock, struct event_base *base, bool connected,
-                  socket_wake *wake, void *owner)
+bool socket_watch(struct socket *sock, struct event_base *base, bool connected, socket_wake *wake,
+                  void *owner)
 {
 	sock->wake = wake;
 	sock->owner = owner;

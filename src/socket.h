@@ -70,8 +70,8 @@ struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io
  * Registers with base, for the life of the socket. A connected one may be
  * written to at once. False: out of memory.
  */
-bool socket_watch(struct socket *sock, struct event_base *base, bool connected,
-                  socket_wake *wake, void *owner);
+bool socket_watch(struct socket *sock, struct event_base *base, bool connected, socket_wake *wake,
+                  void *owner);
 
 /* IO_DONE: connected. IO_ENDED: it failed, socket_error() says why. */
 enum io socket_connected(struct socket *sock);

@@ -53,9 +53,8 @@ static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 	tls_io_look_on(tls->io);
 	if (tls->facts.version != NULL && tls_framing_is_bare_close_notify(&tls->framing))
 		return (struct ending){ .kind = ENDING_TRUNCATED };
-	return (struct ending){ ENDING_VIOLATION, tls->base.alerted
-		                                          ? tls_alert_name(tls->alert_sent)
-		                                          : "malformed" };
+	return (struct ending){ ENDING_VIOLATION,
+		                tls->base.alerted ? tls_alert_name(tls->alert_sent) : "malformed" };
 }
 
 /* Latches how the peer's direction ended, after a call that failed for good. */

@@ -38,8 +38,8 @@ static void tls_framing_follow(struct tls_framing *framing, const unsigned char 
 		if (framing->n_start < TLS_HEADER_LEN) {
 			framing->start[framing->n_start++] = *data;
 			if (framing->n_start == TLS_HEADER_LEN)
-				framing->body_left = (uint16_t)(framing->start[3] << 8 |
-				                                framing->start[4]);
+				framing->body_left =
+					(uint16_t)(framing->start[3] << 8 | framing->start[4]);
 		} else {
 			if (framing->n_start < sizeof(framing->start))
 				framing->start[framing->n_start++] = *data;

@@ -77,8 +77,8 @@ static SSL_CTX *tls_context_new_ctx(const SSL_METHOD *method)
 static bool tls_context_set_limits(SSL_CTX *ctx, const struct listener_config *listener)
 {
 	const char *ciphers = listener->ciphers != NULL ? listener->ciphers : TLS_CIPHERS;
-	const char *suites = listener->ciphersuites != NULL ? listener->ciphersuites
-	                                                    : TLS_CIPHERSUITES;
+	const char *suites =
+		listener->ciphersuites != NULL ? listener->ciphersuites : TLS_CIPHERSUITES;
 
 	return SSL_CTX_set_min_proto_version(ctx, tls_context_version(listener->tls_min)) == 1 &&
 	       SSL_CTX_set_max_proto_version(ctx, tls_context_version(listener->tls_max)) == 1 &&

@@ -54,32 +54,22 @@ static const char *tls_error_word(int reason)
 {
 	switch (reason) {
 	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:
-		return "plain_http";
+	case SSL_R_HTTPS_PROXY_REQUEST:             return "plain_http";
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_RECORD_LENGTH_MISMATCH:
-	case SSL_R_BAD_RECORD_TYPE:
-		return "not_tls";
+	case SSL_R_BAD_RECORD_TYPE:                 return "not_tls";
 	case SSL_R_UNSUPPORTED_PROTOCOL:
-	case SSL_R_VERSION_TOO_LOW:
-		return "version_too_low";
-	case SSL_R_VERSION_TOO_HIGH:
-		return "version_too_high";
-	case SSL_R_NO_SHARED_CIPHER:
-		return "no_shared_cipher";
+	case SSL_R_VERSION_TOO_LOW:                 return "version_too_low";
+	case SSL_R_VERSION_TOO_HIGH:                return "version_too_high";
+	case SSL_R_NO_SHARED_CIPHER:                return "no_shared_cipher";
 	case SSL_R_NO_SUITABLE_KEY_SHARE:
 	case SSL_R_NO_SHARED_GROUPS:
-	case SSL_R_NO_SUITABLE_GROUPS:
-		return "no_shared_group";
+	case SSL_R_NO_SUITABLE_GROUPS:              return "no_shared_group";
 	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
-		return "no_shared_signature_algorithm";
-	case SSL_R_CERTIFICATE_VERIFY_FAILED:
-		return "certificate";
-	case SSL_R_INAPPROPRIATE_FALLBACK:
-		return "inappropriate_fallback";
-	default:
-		return NULL;
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: return "no_shared_signature_algorithm";
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:       return "certificate";
+	case SSL_R_INAPPROPRIATE_FALLBACK:          return "inappropriate_fallback";
+	default:                                    return NULL;
 	}
 }
 
@@ -103,12 +93,8 @@ const char *tls_error_take(const char **alert)
 static bool tls_error_is_about_certificate(const char *alert)
 {
 	static const char *const names[] = {
-		"bad_certificate",
-		"unsupported_certificate",
-		"certificate_revoked",
-		"certificate_expired",
-		"certificate_unknown",
-		"unknown_ca",
+		"bad_certificate",     "unsupported_certificate", "certificate_revoked",
+		"certificate_expired", "certificate_unknown",     "unknown_ca",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -139,8 +125,7 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 	const char *reason = ERR_reason_error_string(error);
 	bool has_data = data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 
-	(void)snprintf(room, len, "%s: %s%s%s%s", about,
-	               reason != NULL ? reason : "unknown error",
+	(void)snprintf(room, len, "%s: %s%s%s%s", about, reason != NULL ? reason : "unknown error",
 	               has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
 	ERR_clear_error();
 	return room;

@@ -137,11 +137,8 @@ static void worker_on_command(evutil_socket_t fd, short what, void *arg)
 	if (read(fd, &n, sizeof(n)) < 0)
 		return; /* EAGAIN: somebody's second word, already obeyed */
 	switch ((enum worker_command)atomic_load(&worker->command)) {
-	case WORKER_GO_ON:
-		return;
-	case WORKER_DRAIN:
-		worker_drain(worker);
-		return;
+	case WORKER_GO_ON: return;
+	case WORKER_DRAIN: worker_drain(worker); return;
 	case WORKER_CUT:
 		worker_drain(worker);
 		worker_end_relays(worker, ENDING_DRAIN);

@@ -95,8 +95,8 @@ struct worker {
  * Makes a worker that is ready to run: contexts loaded, listening descriptors
  * taken (also when NULL is returned). NULL: reason (TLS_REASON_ROOM) says why.
  */
-struct worker *worker_new(struct common *common, const struct worker_binds *binds,
-                          size_t n_binds, char *reason);
+struct worker *worker_new(struct common *common, const struct worker_binds *binds, size_t n_binds,
+                          char *reason);
 
 /* Starts its thread, with all signals blocked. False: errno. */
 bool worker_start(struct worker *worker);

@@ -13,8 +13,7 @@ static const struct casting plain_backends[] = {
 	{ TLS_PLAIN, TLS1_3_VERSION, true },
 	{ PLAIN_PLAIN, TLS1_3_VERSION, true },
 };
-enum { PLAIN_BACKENDS = 3,
-       TLS_BACKENDS = CASTINGS_TLS_BACKEND };
+enum { PLAIN_BACKENDS = 3, TLS_BACKENDS = CASTINGS_TLS_BACKEND };
 
 static void open_stage(void)
 {
@@ -44,8 +43,9 @@ static struct peer *connect_to(const char *listener, SSL_CTX *tls)
 static void expect_refusal(struct peer *client, const char *reason)
 {
 	peer_expect(client, "rst");
-	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend-end=refused:%s "
-	                                        "client-end=sink-gone up=0 down=0",
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=relay client=%s backend-end=refused:%s "
+	                        "client-end=sink-gone up=0 down=0",
 	                        peer_name(client), reason);
 }
 
@@ -88,7 +88,8 @@ START_TEST(a_backend_that_closes_at_once_gives_an_empty_answer)
 	peer_close(scene->backend);
 	peer_expect(scene->client, "end");
 	peer_end(scene->client);
-	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend-end=fin first=backend",
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=relay client=%s backend-end=fin first=backend",
 	                        peer_name(scene->client));
 }
 END_TEST
@@ -207,10 +208,10 @@ START_TEST(servers_are_tried_in_turn)
 		peer_expect(backend, "data:100 end");
 		peer_end(backend);
 		peer_expect(client, "end");
-		(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend=%s "
-		                                        "client-end=fin backend-end=fin",
-		                        peer_name(client),
-		                        door_address(stage_plain_door()));
+		(void)daemon_expect_log(stage_daemon(),
+		                        "event=relay client=%s backend=%s "
+		                        "client-end=fin backend-end=fin",
+		                        peer_name(client), door_address(stage_plain_door()));
 	}
 }
 END_TEST
@@ -248,7 +249,8 @@ int main(void)
 	                    PLAIN_BACKENDS);
 	tcase_add_loop_test(tcase, a_backend_that_resets_at_once_is_no_answer, 0, PLAIN_BACKENDS);
 	tcase_add_loop_test(tcase, a_backend_that_speaks_no_tls_is_refused, 0, TLS_BACKENDS);
-	tcase_add_loop_test(tcase, a_backend_that_ends_in_its_handshake_is_refused, 0, TLS_BACKENDS);
+	tcase_add_loop_test(tcase, a_backend_that_ends_in_its_handshake_is_refused, 0,
+	                    TLS_BACKENDS);
 	tcase_add_loop_test(tcase, a_backend_that_stalls_in_its_handshake_has_a_timer, 0,
 	                    TLS_BACKENDS);
 	tcase_add_loop_test(tcase, a_backend_that_sends_an_alert_is_refused, 0, TLS_BACKENDS);

@@ -84,8 +84,9 @@ START_TEST(fast_means_once_the_end_is_acknowledged)
 	peer_send(scene->backend, LARGE);
 	peer_end(scene->backend);
 	peer_expect(scene->client, "data:%d end", LARGE);
-	(void)scene_expect_relay(scene, "client-end=unanswered other-end=end first=backend "
-	                                "up=100 down=%d !down-unacked !down-unsent",
+	(void)scene_expect_relay(scene,
+	                         "client-end=unanswered other-end=end first=backend "
+	                         "up=100 down=%d !down-unacked !down-unsent",
 	                         LARGE);
 	scene_expect_no_log(scene, "event=truncation");
 	peer_expect(scene->backend, "data:100 rst");
@@ -144,8 +145,9 @@ START_TEST(an_answer_survives_what_comes_after_a_close_notify)
 	peer_expect(scene->actor, "data:%d end", LARGE);
 	peer_raw(scene->actor, noise, sizeof(noise));
 	peer_fin(scene->actor);
-	(void)scene_expect_relay(scene, "actor-end=end other-end=end other-sent=%d "
-	                                "!up-unacked !down-unacked",
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end other-end=end other-sent=%d "
+	                         "!up-unacked !down-unacked",
 	                         LARGE);
 }
 END_TEST

@@ -24,8 +24,9 @@ START_TEST(one_who_has_ended_gets_a_late_and_large_answer)
 	peer_send(scene->other, LARGE);
 	peer_end(scene->other);
 	peer_expect(scene->actor, "data:%d end", 2 * LARGE);
-	(void)scene_expect_relay(scene, "actor-end=end other-end=end first=actor "
-	                                "actor-sent=100 other-sent=%d",
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end other-end=end first=actor "
+	                         "actor-sent=100 other-sent=%d",
 	                         2 * LARGE);
 }
 END_TEST
@@ -41,8 +42,9 @@ START_TEST(one_who_was_told_the_end_may_go_on_sending)
 	peer_send(scene->actor, 5);
 	peer_end(scene->actor);
 	peer_expect(scene->other, "data:%d end", LARGE + 5);
-	(void)scene_expect_relay(scene, "actor-end=end other-end=end first=other "
-	                                "actor-sent=%d other-sent=0",
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end other-end=end first=other "
+	                         "actor-sent=%d other-sent=0",
 	                         LARGE + 5);
 }
 END_TEST

@@ -55,7 +55,8 @@ START_TEST(out_of_descriptors_nobody_is_turned_away)
 
 	limit_to(0);
 	scene_connect(scene);
-	(void)scene_expect_log(scene, "level=warning event=accept-paused reason=out_of_descriptors");
+	(void)scene_expect_log(scene,
+	                       "level=warning event=accept-paused reason=out_of_descriptors");
 	ck_assert(daemon_is_running(stage_daemon()));
 	daemon_limit_descriptors(stage_daemon(), 1000);
 	scene_join(scene);
@@ -78,8 +79,9 @@ START_TEST(a_backend_out_of_descriptors_is_refused)
 	limit_to(1);
 	scene_connect(scene);
 	peer_expect(scene->client, "rst");
-	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s "
-	                                        "backend-end=refused:out_of_descriptors",
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=relay client=%s "
+	                        "backend-end=refused:out_of_descriptors",
 	                        peer_name(scene->client));
 	daemon_limit_descriptors(stage_daemon(), 1000);
 }

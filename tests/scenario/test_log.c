@@ -30,7 +30,8 @@ static void expect_facts(struct scene *scene)
 	else
 		(void)scene_expect_relay(scene, "!tls !cipher !group !sni");
 	if (peer_is_tls(scene->backend))
-		(void)scene_expect_relay(scene, "backend-tls=%s backend-cipher=%s", version, cipher);
+		(void)scene_expect_relay(scene, "backend-tls=%s backend-cipher=%s", version,
+		                         cipher);
 	else
 		(void)scene_expect_relay(scene, "!backend-tls !backend-cipher");
 	(void)scene_expect_relay(scene, "level=info id=* backend=%s duration=*.???",

@@ -20,8 +20,9 @@ static void open_impatient_stage(void)
 
 static void expect_reset(struct scene *scene, size_t received)
 {
-	(void)scene_expect_relay(scene, "actor-end=reset other-end=sink-gone first=actor "
-	                                "actor-sent=%zu",
+	(void)scene_expect_relay(scene,
+	                         "actor-end=reset other-end=sink-gone first=actor "
+	                         "actor-sent=%zu",
 	                         received);
 	scene_expect_no_log(scene, "event=truncation");
 }
@@ -93,7 +94,8 @@ START_TEST(in_the_close_notify)
 	static const uint8_t close_notify[] = { 1, 0 };
 	uint8_t room[sizeof(close_notify) + RECORD_OVERHEAD];
 	struct scene *scene = scene_open(&casting_tls[_i]);
-	size_t len = peer_seal(scene->actor, RECORD_ALERT, close_notify, sizeof(close_notify), room);
+	size_t len =
+		peer_seal(scene->actor, RECORD_ALERT, close_notify, sizeof(close_notify), room);
 
 	peer_raw(scene->actor, room, len - 1);
 	peer_rst(scene->actor);
@@ -162,7 +164,8 @@ START_TEST(of_one_who_had_ended_well_leaves_nobody_to_answer_to)
 	peer_rst(scene->actor);
 	peer_send(scene->other, 10);
 	peer_expect(scene->other, "data:20 end rst");
-	(void)scene_expect_relay(scene, "actor-end=end other-end=sink-gone first=actor actor-sent=20");
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end other-end=sink-gone first=actor actor-sent=20");
 }
 END_TEST
 

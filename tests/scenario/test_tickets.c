@@ -6,8 +6,7 @@
  */
 #include "scene.h"
 
-enum { UPLOAD = 2 << 20,
-       ROUNDS = 8 };
+enum { UPLOAD = 2 << 20, ROUNDS = 8 };
 
 static const struct casting castings[] = {
 	{ TLS_PLAIN, TLS1_2_VERSION, true },

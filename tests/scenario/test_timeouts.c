@@ -9,17 +9,18 @@
 #include "pump.h"
 #include "scene.h"
 
-enum { LARGE = 4 << 20,
-       A_WHILE_MS = 1200 };
+enum { LARGE = 4 << 20, A_WHILE_MS = 1200 };
 
 static void open_idle_stage(void)
 {
-	stage_open(&(struct stage_config){ .defaults = "idle-timeout = 400ms\nclose-timeout = 1s" });
+	stage_open(
+		&(struct stage_config){ .defaults = "idle-timeout = 400ms\nclose-timeout = 1s" });
 }
 
 static void open_half_closed_stage(void)
 {
-	stage_open(&(struct stage_config){ .defaults = "half-close-timeout = 400ms\nclose-timeout = 1s" });
+	stage_open(&(struct stage_config){
+		.defaults = "half-close-timeout = 400ms\nclose-timeout = 1s" });
 }
 
 static void open_closing_stage(void)

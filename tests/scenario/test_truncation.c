@@ -25,13 +25,15 @@ static void expect_truncation(struct scene *scene, const char *in_record, size_t
 {
 	char id[32];
 	const char *line = scene_expect_log(
-		scene, "level=warning event=truncation side=actor peer=actor in-record=%s "
-		       "received=%zu action=reset",
+		scene,
+		"level=warning event=truncation side=actor peer=actor in-record=%s "
+		"received=%zu action=reset",
 		in_record, received);
 
 	(void)snprintf(id, sizeof(id), "%llu", scene_number(line, "id"));
-	(void)scene_expect_relay(scene, "id=%s actor-end=truncated other-end=sink-gone "
-	                                "first=actor actor-sent=%zu",
+	(void)scene_expect_relay(scene,
+	                         "id=%s actor-end=truncated other-end=sink-gone "
+	                         "first=actor actor-sent=%zu",
 	                         id, received);
 	ck_assert_uint_eq(daemon_count_log(stage_daemon(), "event=truncation"), 1);
 }

@@ -68,8 +68,8 @@ static void join(int kind)
 	if (kind == 0)
 		connect_client("front.sock", NULL);
 	else
-		connect_client("front-tls.sock", stage_client_tls(kind == 1 ? TLS1_2_VERSION
-		                                                            : TLS1_3_VERSION));
+		connect_client("front-tls.sock",
+		               stage_client_tls(kind == 1 ? TLS1_2_VERSION : TLS1_3_VERSION));
 	peer_open(client);
 	backend = door_accept(door);
 }
@@ -83,10 +83,10 @@ START_TEST(a_clean_end_is_passed_on_after_the_last_byte)
 	peer_send(backend, LARGE);
 	peer_end(backend);
 	peer_expect(client, "data:%d end", LARGE);
-	(void)daemon_expect_log(stage_daemon(), "event=relay client=unix backend=%s client-end=%s "
-	                                        "backend-end=fin first=client up=%d down=%d",
-	                        door_address(door),
-	                        _i == 0 ? "fin" : "close_notify", LARGE, LARGE);
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=relay client=unix backend=%s client-end=%s "
+	                        "backend-end=fin first=client up=%d down=%d",
+	                        door_address(door), _i == 0 ? "fin" : "close_notify", LARGE, LARGE);
 }
 END_TEST
 

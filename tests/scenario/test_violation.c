@@ -25,8 +25,9 @@ static void expect_violation(struct scene *scene, const char *alert)
 {
 	peer_expect(scene->other, "data:100 rst");
 	peer_expect(scene->actor, "alert:%s fin|rst", alert);
-	(void)scene_expect_relay(scene, "actor-end=violation:%s other-end=sink-gone first=actor "
-	                                "actor-sent=100",
+	(void)scene_expect_relay(scene,
+	                         "actor-end=violation:%s other-end=sink-gone first=actor "
+	                         "actor-sent=100",
 	                         alert);
 	scene_expect_no_log(scene, "event=truncation");
 }
@@ -297,7 +298,8 @@ int main(void)
 	tcase_add_loop_test(tcase, plain_text_in_the_stream_is_a_violation, 0, all);
 	tcase_add_loop_test(tcase, a_flood_of_empty_records_is_a_violation, 0, all);
 	tcase_add_loop_test(tcase, a_flood_of_warnings_is_a_violation, 0, all);
-	tcase_add_loop_test(tcase, a_handshake_message_that_nobody_asked_for_is_a_violation, 0, all);
+	tcase_add_loop_test(tcase, a_handshake_message_that_nobody_asked_for_is_a_violation, 0,
+	                    all);
 	scene_last(tcase);
 	tcase_add_loop_test(allowed, renegotiation_is_refused, 0, 2);
 	tcase_add_loop_test(allowed, a_few_empty_records_are_none, 0, all);

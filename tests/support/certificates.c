@@ -45,8 +45,9 @@ static X509 *certificates_make(const char *name, EVP_PKEY *key, long until)
 	ck_assert_int_eq(ASN1_INTEGER_set(X509_get_serialNumber(cert), serial++), 1);
 	ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(cert), -2L * DAY));
 	ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notAfter(cert), until));
-	ck_assert_int_eq(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_UTF8,
-	                                            (const unsigned char *)name, -1, -1, 0),
+	ck_assert_int_eq(X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN",
+	                                            MBSTRING_UTF8, (const unsigned char *)name, -1,
+	                                            -1, 0),
 	                 1);
 	ck_assert_int_eq(X509_set_pubkey(cert, key), 1);
 	return cert;

@@ -129,8 +129,7 @@ void peer_fails_to_open(struct peer *peer);
  *	nothing          up to now; it may still come
  *	...              as the last word: whatever else follows
  */
-void peer_expect(struct peer *peer, const char *events, ...)
-	__attribute__((format(printf, 2, 3)));
+void peer_expect(struct peer *peer, const char *events, ...) __attribute__((format(printf, 2, 3)));
 /* Until this much data came. */
 void peer_wait_data(struct peer *peer, size_t n);
 /* Until the queue is with the kernel and the other side's has acknowledged it. */

@@ -108,8 +108,7 @@ void peer_open(struct peer *peer)
 
 void peer_fails_to_open(struct peer *peer)
 {
-	ck_assert_msg(pump_until(peer_is_decided, peer), "%s: the handshake hangs",
-	              peer_context());
+	ck_assert_msg(pump_until(peer_is_decided, peer), "%s: the handshake hangs", peer_context());
 	ck_assert_msg(!peer->is_open, "%s: the handshake succeeds", peer_context());
 }
 
@@ -122,9 +121,9 @@ static void peer_wait(bool (*done)(void *arg), struct peer *peer, size_t n, cons
 {
 	struct peer_wish wish = { peer, n };
 
-	ck_assert_msg(pump_until(done, &wish), "%s: the %s waits in vain for %zu %s; it sees \"%s\"",
-	              peer_context(), peer->is_client ? "client" : "backend", n, what,
-	              peer_events(peer));
+	ck_assert_msg(pump_until(done, &wish),
+	              "%s: the %s waits in vain for %zu %s; it sees \"%s\"", peer_context(),
+	              peer->is_client ? "client" : "backend", n, what, peer_events(peer));
 }
 
 static bool peer_has_data(void *arg)

@@ -11,8 +11,7 @@
 
 #include "peer_impl.h"
 
-enum { EXPECT_MOST_WORDS = 64,
-       EXPECT_MOST_TEXT = 1024 };
+enum { EXPECT_MOST_WORDS = 64, EXPECT_MOST_TEXT = 1024 };
 
 static char peer_context_text[128];
 static void (*peer_witness)(void);
@@ -135,8 +134,8 @@ const char *peer_events(const struct peer *peer)
 	for (size_t i = 0; i < peer->n_events && len < sizeof(text); i++) {
 		const struct peer_event *event = &peer->events[i];
 
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
-		                        i > 0 ? " " : "", event->name);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i > 0 ? " " : "",
+		                        event->name);
 		if (event->n > 0 && len < sizeof(text))
 			len += (size_t)snprintf(text + len, sizeof(text) - len, ":%zu", event->n);
 	}
@@ -256,6 +255,5 @@ void peer_expect(struct peer *peer, const char *events, ...)
 	(void)pump_until(expect_is_decided, &expectation);
 	ck_assert_msg(expectation.match == MATCH_NOW, "%s: the %s expects \"%s\" and sees \"%s\"%s",
 	              peer_context(), peer->is_client ? "client" : "backend", asked,
-	              peer_events(peer),
-	              expectation.match == MATCH_LATER ? " (no more came)" : "");
+	              peer_events(peer), expectation.match == MATCH_LATER ? " (no more came)" : "");
 }

@@ -41,8 +41,8 @@ struct peer_tls {
 	struct peer_bytes seen;         /* records since the handshake, as they came */
 	bool has_keys;
 	bool mute;
-	bool hold;		      /* put the cork in before our Finished */
-	bool deaf;		      /* lost the thread: a record did not open */
+	bool hold;        /* put the cork in before our Finished */
+	bool deaf;        /* lost the thread: a record did not open */
 };
 
 struct peer {

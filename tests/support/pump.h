@@ -15,7 +15,7 @@
 
 /* Embedded in whatever owns a descriptor. */
 struct pumped {
-	int fd;		 /* -1: nothing to poll */
+	int fd;   /* -1: nothing to poll */
 	short events;           /* as poll(2); kept up to date by the owner */
 	bool asleep;            /* not even errors are asked for */
 	/* Called in every pass; revents is 0 when the descriptor has no news. */

@@ -41,13 +41,17 @@ static void record_expand(const uint8_t *secret, const char *label, uint8_t *out
 	info[2] = (uint8_t)label_len;
 	memcpy(info + 3, "tls13 ", 6);
 	memcpy(info + 9, label, label_len - 6);
-	record_derive("HKDF", (OSSL_PARAM[]){
-				      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-				      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-				      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret, RECORD_SECRET),
-				      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, 3 + label_len + 1),
-				      OSSL_PARAM_construct_end(),
-			      },
+	record_derive("HKDF",
+	              (OSSL_PARAM[]){
+			      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+			      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+	                                                       (char *)"SHA256", 0),
+			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret,
+	                                                        RECORD_SECRET),
+			      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info,
+	                                                        3 + label_len + 1),
+			      OSSL_PARAM_construct_end(),
+		      },
 	              out, len);
 }
 
@@ -87,13 +91,17 @@ void record_keys_12(struct record_keys *client, struct record_keys *server,
 
 	memcpy(seed + 13, server_random, 32);
 	memcpy(seed + 45, client_random, 32);
-	record_derive("TLS1-PRF", (OSSL_PARAM[]){
-					  OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0),
-					  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)master, 48),
-					  OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed)),
-					  OSSL_PARAM_construct_end(),
-				  },
-	              block, sizeof(block));
+	record_derive(
+		"TLS1-PRF",
+		(OSSL_PARAM[]){
+			OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256",
+	                                                 0),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SECRET, (void *)master,
+	                                                  48),
+			OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SEED, seed, sizeof(seed)),
+			OSSL_PARAM_construct_end(),
+		},
+		block, sizeof(block));
 	record_set_key(client, block);
 	record_set_key(server, block + RECORD_KEY);
 	memcpy(client->iv, block + 2 * RECORD_KEY, 4);
@@ -194,7 +202,8 @@ static bool record_decrypt(struct record_keys *keys, const uint8_t *nonce, const
 	return EVP_DecryptInit_ex(keys->aead, NULL, NULL, NULL, nonce) == 1 &&
 	       EVP_DecryptUpdate(keys->aead, NULL, &n, extra, extra_len) == 1 &&
 	       EVP_DecryptUpdate(keys->aead, data, &n, data, len) == 1 &&
-	       EVP_CIPHER_CTX_ctrl(keys->aead, EVP_CTRL_AEAD_SET_TAG, RECORD_TAG, data + len) == 1 &&
+	       EVP_CIPHER_CTX_ctrl(keys->aead, EVP_CTRL_AEAD_SET_TAG, RECORD_TAG, data + len) ==
+	               1 &&
 	       EVP_DecryptFinal_ex(keys->aead, last, &n) == 1;
 }
 
@@ -229,6 +238,5 @@ bool record_open(struct record_keys *keys, uint8_t *record, size_t record_len, u
 
 size_t record_length(const uint8_t *bytes, size_t len)
 {
-	return len < RECORD_HEADER ? 0
-	                           : RECORD_HEADER + (size_t)bytes[3] * 256 + (size_t)bytes[4];
+	return len < RECORD_HEADER ? 0 : RECORD_HEADER + (size_t)bytes[3] * 256 + (size_t)bytes[4];
 }

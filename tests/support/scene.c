@@ -100,8 +100,8 @@ static size_t scene_translate_word(const struct scene *scene, const char *word, 
 		const char *side = scene_side(scene, actor);
 
 		if (strncmp(rest, "-sent", 5) == 0)
-			return (size_t)snprintf(room, len, "%s%s ",
-			                        side[0] == 'c' ? "up" : "down", rest + 5);
+			return (size_t)snprintf(room, len, "%s%s ", side[0] == 'c' ? "up" : "down",
+			                        rest + 5);
 		return (size_t)snprintf(room, len, "%s%s ", side, scene_end(scene, actor, rest));
 	}
 	for (int i = 0; i < 2; i++) {

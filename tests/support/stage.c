@@ -29,18 +29,19 @@ static const char *stage_text(const char *text)
 static void stage_write_config(char *room, const struct stage_config *config)
 {
 	const char *folder = stage.folder;
-	size_t len = (size_t)snprintf(room, STAGE_CONFIG_ROOM,
-	                              "[global]\n%s\n"
-	                              "[defaults]\n%s\n"
-	                              "[listener:tls-plain]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = %s\n"
-	                              "[listener:plain-plain]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = %s\n"
-	                              "[listener:plain-tls]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = tls\n"
-	                              "[listener:tls-tls]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = tls\n"
-	                              "[backend:tls]\nserver = %s\ntls = yes\nca = %s/ca.pem\n"
-	                              "server-name = backend.test\n",
-	                              stage_text(config->global), stage_text(config->defaults), folder,
-	                              door_address(stage.plain_door), door_address(stage.plain_door), folder,
-	                              door_address(stage.tls_door), folder);
+	size_t len = (size_t)snprintf(
+		room, STAGE_CONFIG_ROOM,
+		"[global]\n%s\n"
+		"[defaults]\n%s\n"
+		"[listener:tls-plain]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = %s\n"
+		"[listener:plain-plain]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = %s\n"
+		"[listener:plain-tls]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = tls\n"
+		"[listener:tls-tls]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = tls\n"
+		"[backend:tls]\nserver = %s\ntls = yes\nca = %s/ca.pem\n"
+		"server-name = backend.test\n",
+		stage_text(config->global), stage_text(config->defaults), folder,
+		door_address(stage.plain_door), door_address(stage.plain_door), folder,
+		door_address(stage.tls_door), folder);
 
 	ck_assert_uint_lt(len + strlen(stage_text(config->more)), STAGE_CONFIG_ROOM);
 	(void)strcat(room, stage_text(config->more));

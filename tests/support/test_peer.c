@@ -15,8 +15,7 @@
 #include "pump.h"
 #include "record.h"
 
-enum { KINDS = 3,
-       TLS_KINDS = 2 };
+enum { KINDS = 3, TLS_KINDS = 2 };
 
 static char folder[FOLDER_ROOM];
 static struct door *door;

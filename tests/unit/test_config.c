@@ -159,9 +159,9 @@ END_TEST
 
 START_TEST(a_long_section_name_is_taken_whole)
 {
-	struct config *config = read_good(
-		"[listener:a-name-that-is-a-good-deal-longer-than-fifty-characters-are]\n"
-		"mode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n");
+	struct config *config =
+		read_good("[listener:a-name-that-is-a-good-deal-longer-than-fifty-characters-are]\n"
+	                  "mode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n");
 
 	ck_assert_str_eq(config->listeners[0]->name,
 	                 "a-name-that-is-a-good-deal-longer-than-fifty-characters-are");
@@ -210,8 +210,7 @@ static const struct {
 	{ "[defaults]\nbind = 127.0.0.1:1\n" PLAIN, "f:2: [defaults] bind: unknown key\n" },
 	{ "[global]\nworkers = 1\nworkers = 2\n" PLAIN,
 	  "f:3: [global] workers: is set in line 2 already\n" },
-	{ "[global]\nworkers = many\n" PLAIN,
-	  "f:2: [global] workers: \"many\" is not a number\n" },
+	{ "[global]\nworkers = many\n" PLAIN, "f:2: [global] workers: \"many\" is not a number\n" },
 	{ "[global]\nworkers = 1025\n" PLAIN,
 	  "f:2: [global] workers: \"1025\" is more than 1024\n" },
 	{ "[global]\nlog = here\n" PLAIN,
@@ -234,10 +233,9 @@ static const struct {
 	{ PLAIN "buffer-size = 1k\n",
 	  "f:5: [listener:a] buffer-size: \"1k\" is not between 4k and 16m\n" },
 	{ PLAIN "cert = /dev/null\n", "f:5: [listener:a] cert: is of no use with mode = tcp\n" },
-	{ "[listener:a]\n",
-	  "f:1: [listener:a] backend: is missing\n"
-	  "f:1: [listener:a] bind: is missing\n"
-	  "f:1: [listener:a] cert: is missing; without TLS say mode = tcp\n" },
+	{ "[listener:a]\n", "f:1: [listener:a] backend: is missing\n"
+	                    "f:1: [listener:a] bind: is missing\n"
+	                    "f:1: [listener:a] cert: is missing; without TLS say mode = tcp\n" },
 	{ "[listener:a]\nmode = udp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
 	  "cert = /dev/null\n",
 	  "f:2: [listener:a] mode: \"udp\" is neither tls nor tcp\n" },

@@ -22,9 +22,8 @@ static void teardown(void)
 
 static void begin(struct log_line *line, int format)
 {
-	const struct log_settings settings = {
-		LOG_TO_FILE, nowhere, (enum log_format)format, LEVEL_INFO
-	};
+	const struct log_settings settings = { LOG_TO_FILE, nowhere, (enum log_format)format,
+		                               LEVEL_INFO };
 
 	log_close();
 	ck_assert_ptr_null(log_open(&settings));

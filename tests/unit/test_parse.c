@@ -9,12 +9,8 @@ START_TEST(durations_have_units)
 		const char *text;
 		uint64_t milliseconds;
 	} good[] = {
-		{ "500ms", 500 },
-		{ "30s", 30000 },
-		{ "5m", 300000 },
-		{ "1h", 3600000 },
-		{ "2d", 172800000 },
-		{ "off", PARSE_OFF },
+		{ "500ms", 500 },  { "30s", 30000 },    { "5m", 300000 },
+		{ "1h", 3600000 }, { "2d", 172800000 }, { "off", PARSE_OFF },
 	};
 	uint64_t value = 1;
 
