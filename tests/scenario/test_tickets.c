@@ -19,7 +19,7 @@ enum { ALL = 4 };
 
 static void open_stage(void)
 {
-	stage_open(&(struct stage_config){ 0 });
+	stage_open(&(struct stage_config){ .defaults = "close-timeout = 1s" });
 }
 
 START_TEST(an_upload_arrives_from_a_client_that_never_reads)

@@ -12,7 +12,7 @@
 
 static void open_stage(void)
 {
-	stage_open(&(struct stage_config){ .defaults = "close-timeout = 1s" });
+	stage_open(&(struct stage_config){ .defaults = "close-timeout = 300ms" });
 }
 
 static bool is_tls13(const struct scene *scene)
