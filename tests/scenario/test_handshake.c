@@ -16,7 +16,7 @@ static void open_stage(void)
 {
 	stage_open(&(struct stage_config){
 		.global = "log-level = debug",
-		.defaults = "handshake-timeout = 300ms",
+		.defaults = "handshake-timeout = 300ms\nclose-timeout = 1s",
 		.more = "[listener:modern]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
 			"tls-min = 1.3\nbackend = PLAIN_BACKEND\n"
 			"[listener:old]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"
