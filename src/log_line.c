@@ -126,8 +126,10 @@ static void field_add_escaped(struct field *field, const unsigned char *text)
 	case '\n': field_add_text(field, "\\n"); return;
 	case '\r': field_add_text(field, "\\r"); return;
 	case '\t': field_add_text(field, "\\t"); return;
-	default:   (void)snprintf(code, sizeof(code), "\\u%04x", *text); field_add_text(field, code);
+	default:   break;
 	}
+	(void)snprintf(code, sizeof(code), "\\u%04x", *text); /* it has room */
+	field_add_text(field, code);
 }
 
 static void field_add_quoted(struct field *field, const char *value)
