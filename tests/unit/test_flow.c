@@ -50,7 +50,7 @@ static ssize_t seen(void)
 	return n;
 }
 
-#define BEGIN(...) \
+#define BEGIN(...)                                                 \
 	static const struct script_line lines[] = { __VA_ARGS__ }; \
 	begin(lines, sizeof(lines) / sizeof(lines[0]))
 
@@ -146,7 +146,7 @@ START_TEST(waits_with_the_end_for_a_sink_that_is_behind)
 END_TEST
 
 static const enum ending_kind bad[] = {
-	ENDING_TRUNCATED, ENDING_UNANSWERED, ENDING_RESET, ENDING_ALERT, ENDING_VIOLATION,
+	ENDING_TRUNCATED, ENDING_UNANSWERED, ENDING_RESET, ENDING_ALERT,  ENDING_VIOLATION,
 	ENDING_LOST,      ENDING_TIMEOUT,    ENDING_DRAIN, ENDING_KILLED,
 };
 

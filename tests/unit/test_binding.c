@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: ISC */
+#include "binding.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+enum { WORKERS = 3 };
+
+static struct address address;
+static struct listener_config config = {
+	.name = (char *)"a", .mode = LISTENER_TCP, .binds = &address, .n_binds = 1
+};
+static char folder[] = "/tmp/adieu-binding-XXXXXX";
+static const char *reason;
+
+static void on_loopback(void)
+{
+	address = (struct address){ .len = sizeof(address.in) };
+	address.in.sin_family = AF_INET;
+	address.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+static void on_unix(void)
+{
+	address = (struct address){ .len = sizeof(address.un) };
+	address.un.sun_family = AF_UNIX;
+	(void)snprintf(address.un.sun_path, sizeof(address.un.sun_path), "%s/socket", folder);
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in in;
+	socklen_t len = sizeof(in);
+
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	return in.sin_port;
+}
+
+START_TEST(all_workers_share_a_port_that_the_kernel_chose)
+{
+	struct binding *binding;
+
+	on_loopback();
+	binding = binding_new(&config, WORKERS, &reason);
+	ck_assert_ptr_nonnull(binding);
+	ck_assert_uint_ne(binding_address(binding, 0)->in.sin_port, 0);
+	for (unsigned i = 0; i < WORKERS; i++)
+		ck_assert_uint_eq(port_of(binding_fds(binding, i)[0]),
+		                  binding_address(binding, 0)->in.sin_port);
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(a_port_is_not_shared_with_another_daemon)
+{
+	struct binding *binding;
+	struct binding *other;
+
+	on_loopback();
+	binding = binding_new(&config, WORKERS, &reason);
+	address.in.sin_port = binding_address(binding, 0)->in.sin_port;
+	other = binding_new(&config, WORKERS, &reason);
+	ck_assert_ptr_null(other);
+	ck_assert_ptr_nonnull(strstr(reason, ": Address already in use"));
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(what_was_handed_over_is_not_closed)
+{
+	struct binding *binding;
+	int fd;
+
+	on_loopback();
+	binding = binding_new(&config, WORKERS, &reason);
+	fd = binding_fds(binding, 0)[0];
+	binding_hand_over(binding, 0);
+	binding_free(binding);
+	ck_assert_uint_ne(port_of(fd), 0);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(a_unix_socket_is_removed_at_the_end)
+{
+	struct binding *binding;
+	struct stat status;
+
+	on_unix();
+	binding = binding_new(&config, WORKERS, &reason);
+	ck_assert_ptr_nonnull(binding);
+	ck_assert_int_eq(stat(address.un.sun_path, &status), 0);
+	binding_free(binding);
+	ck_assert_int_ne(stat(address.un.sun_path, &status), 0);
+}
+END_TEST
+
+START_TEST(a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not)
+{
+	struct binding *binding;
+	struct binding *other;
+	int left = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	on_unix();
+	ck_assert_int_eq(bind(left, &address.any, address.len), 0);
+	(void)close(left);
+	binding = binding_new(&config, 1, &reason);
+	ck_assert_ptr_nonnull(binding);
+	other = binding_new(&config, 1, &reason);
+	ck_assert_ptr_null(other);
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_socket_is_left_alone)
+{
+	FILE *file;
+
+	on_unix();
+	file = fopen(address.un.sun_path, "w");
+	(void)fclose(file);
+	ck_assert_ptr_null(binding_new(&config, 1, &reason));
+	ck_assert_int_eq(unlink(address.un.sun_path), 0);
+}
+END_TEST
+
+static void make_folder(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("binding");
+	TCase *tcase = tcase_create("descriptors");
+
+	tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
+	tcase_add_test(tcase, all_workers_share_a_port_that_the_kernel_chose);
+	tcase_add_test(tcase, a_port_is_not_shared_with_another_daemon);
+	tcase_add_test(tcase, what_was_handed_over_is_not_closed);
+	tcase_add_test(tcase, a_unix_socket_is_removed_at_the_end);
+	tcase_add_test(tcase, a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not);
+	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}

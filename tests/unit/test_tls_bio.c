@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls_bio.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "socket_tls.h"
+#include "suite.h"
+
+/* A turn's worth of wire, without OpenSSL: what the BIO does by itself. */
+static struct tls_io *io;
+static struct socket_tls tls;
+static int peer;
+
+static const struct socket_ops no_ops = { .name = "none" };
+
+static void set_up(void)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	io = tls_io_new(65536);
+	tls = (struct socket_tls){ .io = io };
+	socket_init(&tls.base, &no_ops, pair[0]);
+	tls.base.readable = tls.base.writable = true;
+	peer = pair[1];
+}
+
+static void tear_down(void)
+{
+	socket_close(&tls.base);
+	buffer_clear(&tls.in);
+	(void)close(peer);
+	tls_io_free(io);
+}
+
+/* What OpenSSL would be given, n bytes at a time. */
+static int bio_read(int n)
+{
+	char room[256];
+
+	return BIO_read(tls_io_bio(io), room, n);
+}
+
+START_TEST(end_of_file_is_not_for_openssl)
+{
+	(void)close(peer);
+	peer = -1;
+	tls_io_begin(io, &tls, 100);
+	ck_assert_int_eq(bio_read(5), 0);
+	ck_assert(!BIO_should_retry(tls_io_bio(io)));
+	ck_assert_int_eq(BIO_eof(tls_io_bio(io)), 0);
+	ck_assert(tls.base.eof);
+	tls_io_end(io, false);
+}
+END_TEST
+
+START_TEST(writes_are_gathered_and_never_refused)
+{
+	char seen[64];
+
+	tls.base.writable = false;
+	tls_io_begin(io, &tls, 0);
+	ck_assert_int_eq(BIO_write(tls_io_bio(io), "abc", 3), 3);
+	ck_assert_int_eq(BIO_write(tls_io_bio(io), "def", 3), 3);
+	tls_io_end(io, false);
+	ck_assert_uint_eq(socket_unsent(&tls.base), 6);
+	ck_assert_int_eq(recv(peer, seen, sizeof(seen), 0), -1);
+	tls.base.writable = true;
+	ck_assert_int_eq(socket_flush(&tls.base), IO_DONE);
+	ck_assert_int_eq(recv(peer, seen, sizeof(seen), 0), 6);
+	ck_assert_mem_eq(seen, "abcdef", 6);
+}
+END_TEST
+
+START_TEST(a_turn_reads_no_more_than_it_may)
+{
+	ck_assert_int_eq(write(peer, "0123456789", 10), 10);
+	tls_io_begin(io, &tls, 4);
+	ck_assert_int_eq(bio_read(10), 4);
+	ck_assert_int_eq(bio_read(10), -1);
+	ck_assert(BIO_should_retry(tls_io_bio(io)));
+	ck_assert(tls.base.readable);
+	tls_io_end(io, false);
+}
+END_TEST
+
+START_TEST(what_was_not_asked_for_waits_in_the_socket)
+{
+	ck_assert_int_eq(write(peer, "0123456789", 10), 10);
+	tls_io_begin(io, &tls, 100);
+	ck_assert_int_eq(bio_read(4), 4);
+	tls_io_end(io, false);
+	ck_assert_uint_eq(tls.in.len, 6);
+	tls_io_begin(io, &tls, 0);
+	ck_assert_int_eq(bio_read(100), 6);
+	tls_io_end(io, false);
+	ck_assert_ptr_null(tls.in.bytes);
+}
+END_TEST
+
+/* Feeds bytes to the framing, in pieces of every size. */
+static void feed(const char *bytes, size_t len, int piece)
+{
+	tls.framing = (struct tls_framing){ 0 };
+	ck_assert_int_eq(write(peer, bytes, len), (ssize_t)len);
+	tls_io_begin(io, &tls, len);
+	while (bio_read(piece) > 0)
+		continue;
+	tls_io_end(io, false);
+	tls.base.readable = true;
+}
+
+START_TEST(the_framing_knows_where_a_record_ends)
+{
+	static const char records[] = "\x17\x03\x03\x00\x04"
+				      "abcd"
+				      "\x17\x03\x03\x00\x01"
+				      "e";
+	static const bool within[] = { false, true,  true, true, true, true, true, true,
+		                       true,  false, true, true, true, true, true, false };
+
+	for (int piece = 1; piece < 20; piece++) {
+		for (size_t len = 0; len < sizeof(records); len++) {
+			feed(records, len, piece);
+			ck_assert_int_eq(tls_framing_in_record(&tls.framing), within[len]);
+		}
+	}
+}
+END_TEST
+
+START_TEST(the_framing_knows_a_bare_close_notify)
+{
+	feed("\x15\x03\x03\x00\x02\x01\x00", 7, 3);
+	ck_assert(tls_framing_is_bare_close_notify(&tls.framing));
+	feed("\x15\x03\x03\x00\x02\x02\x28", 7, 3);
+	ck_assert(!tls_framing_is_bare_close_notify(&tls.framing));
+	feed("\x17\x03\x03\x00\x02\x01\x00", 7, 3);
+	ck_assert(!tls_framing_is_bare_close_notify(&tls.framing));
+	feed("\x15\x03\x03\x00\x12"
+	     "0123456789abcdefgh",
+	     23, 3);
+	ck_assert(!tls_framing_is_bare_close_notify(&tls.framing));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("tls_bio");
+	TCase *tcase = tcase_create("a turn");
+
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_test(tcase, end_of_file_is_not_for_openssl);
+	tcase_add_test(tcase, writes_are_gathered_and_never_refused);
+	tcase_add_test(tcase, a_turn_reads_no_more_than_it_may);
+	tcase_add_test(tcase, what_was_not_asked_for_waits_in_the_socket);
+	tcase_add_test(tcase, the_framing_knows_where_a_record_ends);
+	tcase_add_test(tcase, the_framing_knows_a_bare_close_notify);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls_error.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "suite.h"
+
+static const char *cause(enum ending_kind kind, const char *detail, const char *side)
+{
+	static char room[ENDING_TEXT_ROOM];
+
+	return tls_error_cause((struct ending){ kind, detail }, side, room, sizeof(room));
+}
+
+START_TEST(alerts_have_the_names_of_the_rfc)
+{
+	ck_assert_str_eq(tls_alert_name(SSL_AD_BAD_RECORD_MAC), "bad_record_mac");
+	ck_assert_str_eq(tls_alert_name(SSL_AD_UNKNOWN_CA), "unknown_ca");
+	ck_assert_str_eq(tls_alert_name(SSL_AD_NO_APPLICATION_PROTOCOL), "no_application_protocol");
+	ck_assert_str_eq(tls_alert_name(255), "unknown");
+}
+END_TEST
+
+START_TEST(the_queue_is_taken_and_left_empty)
+{
+	const char *alert;
+
+	ERR_raise(ERR_LIB_SSL, SSL_R_HTTP_REQUEST);
+	ck_assert_str_eq(tls_error_take(&alert), "plain_http");
+	ck_assert_ptr_null(alert);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	ck_assert_ptr_null(tls_error_take(&alert));
+}
+END_TEST
+
+START_TEST(an_alert_that_came_in_is_named)
+{
+	const char *alert;
+
+	ERR_raise(ERR_LIB_SSL, SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR);
+	ck_assert_ptr_null(tls_error_take(&alert));
+	ck_assert_str_eq(alert, "internal_error");
+}
+END_TEST
+
+START_TEST(a_peer_that_dislikes_our_certificate_is_told_from_others)
+{
+	ck_assert_str_eq(cause(ENDING_ALERT, "unknown_ca", "client"),
+	                 "client_rejects_our_cert:unknown_ca");
+	ck_assert_str_eq(cause(ENDING_ALERT, "certificate_expired", "backend"),
+	                 "backend_rejects_our_cert:certificate_expired");
+	ck_assert_str_eq(cause(ENDING_ALERT, "internal_error", "client"), "alert:internal_error");
+}
+END_TEST
+
+START_TEST(who_just_leaves_in_a_handshake_has_closed)
+{
+	ck_assert_str_eq(cause(ENDING_TRUNCATED, NULL, "client"), "closed");
+	ck_assert_str_eq(cause(ENDING_RESET, NULL, "client"), "reset");
+	ck_assert_str_eq(cause(ENDING_TIMEOUT, "handshake", "client"), "timeout:handshake");
+}
+END_TEST
+
+START_TEST(a_sentence_names_the_file_and_the_first_cause)
+{
+	char room[256];
+
+	ERR_raise_data(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER, "why");
+	ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);
+	ck_assert_str_eq(tls_error_sentence("file.pem", room, sizeof(room)),
+	                 "file.pem: no shared cipher (why)");
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	ck_assert_str_eq(tls_error_sentence("file.pem", room, sizeof(room)),
+	                 "file.pem: unknown error");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("tls_error");
+	TCase *tcase = tcase_create("words");
+
+	(void)OPENSSL_init_ssl(0, NULL); /* its words are part of it */
+	tcase_add_test(tcase, alerts_have_the_names_of_the_rfc);
+	tcase_add_test(tcase, the_queue_is_taken_and_left_empty);
+	tcase_add_test(tcase, an_alert_that_came_in_is_named);
+	tcase_add_test(tcase, a_peer_that_dislikes_our_certificate_is_told_from_others);
+	tcase_add_test(tcase, who_just_leaves_in_a_handshake_has_closed);
+	tcase_add_test(tcase, a_sentence_names_the_file_and_the_first_cause);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
