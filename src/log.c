@@ -40,7 +40,8 @@ static struct {
 	pthread_cond_t ended;           /* for log_close(): the writer is through */
 	pthread_t writer;
 	struct queue filling;           /* under lock, like all below */
-	struct queue writing;           /* the writer's */
+	struct queue writing;           /* the writer's, and so is untold */
+	unsigned untold;                /* lost by the target, which takes nothing yet */
 	unsigned lost;
 	bool running;
 	bool sleeping;                  /* the writer waits for filled */
@@ -50,7 +51,6 @@ static struct {
 } logger = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
-	.ended = PTHREAD_COND_INITIALIZER,
 };
 
 /* Read by every thread at every event. */
@@ -121,6 +121,7 @@ static void log_enqueue(const struct log_line *line)
 	}
 	if (logger.sleeping)
 		(void)pthread_cond_signal(&logger.filled);
+	logger.sleeping = false; /* once is enough */
 }
 
 static void log_write_directly(const struct log_line *line)
@@ -150,6 +151,7 @@ void log_end(struct log_line *line)
 static bool log_take(bool *reopen)
 {
 	struct queue taken;
+	bool over;
 
 	(void)pthread_mutex_lock(&logger.lock);
 	while (logger.filling.n == 0 && logger.lost == 0 && !logger.reopen && !logger.closing) {
@@ -157,18 +159,19 @@ static bool log_take(bool *reopen)
 		(void)pthread_cond_wait(&logger.filled, &logger.lock);
 		logger.sleeping = false;
 	}
-	if (logger.filling.n == 0 && logger.lost > 0) {
-		log_push_lost(logger.lost);
-		logger.lost = 0;
-	}
 	taken = logger.filling;
 	logger.filling = logger.writing;
 	logger.filling.len = logger.filling.n = 0;
 	logger.writing = taken;
+	/* Now there is room: behind what came before the loss, before all that comes after it. */
+	if (logger.lost > 0)
+		log_push_lost(logger.lost);
+	logger.lost = 0;
 	*reopen = logger.reopen;
 	logger.reopen = false;
+	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && !*reopen;
 	(void)pthread_mutex_unlock(&logger.lock);
-	return taken.n > 0 || *reopen;
+	return !over;
 }
 
 static void log_do_reopen(void)
@@ -186,15 +189,13 @@ static void log_do_reopen(void)
 /* What the target lost is told once it takes something again. */
 static void log_note_lost(unsigned lost, unsigned n)
 {
-	static unsigned untold;
-
-	untold += lost;
-	if (untold == 0 || lost == n)
+	logger.untold += lost;
+	if (logger.untold == 0 || lost == n)
 		return;
 	(void)pthread_mutex_lock(&logger.lock);
-	logger.lost += untold;
+	logger.lost += logger.untold;
 	(void)pthread_mutex_unlock(&logger.lock);
-	untold = 0;
+	logger.untold = 0;
 }
 
 static void *log_writer(void *arg)
@@ -232,6 +233,17 @@ static void log_free_queues(void)
 	logger.filling = logger.writing = (struct queue){ 0 };
 }
 
+/* log_close() waits by a clock that nobody sets. */
+static void log_make_ended(void)
+{
+	pthread_condattr_t attributes;
+
+	(void)pthread_condattr_init(&attributes); /* none of the three fails on Linux */
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&logger.ended, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+}
+
 static int log_start_writer(void)
 {
 	sigset_t all;
@@ -254,7 +266,8 @@ const char *log_open(const struct log_settings *settings)
 	if (reason != NULL)
 		return reason;
 	logger.closing = logger.through = logger.reopen = false;
-	logger.lost = 0;
+	logger.lost = logger.untold = 0;
+	log_make_ended();
 	if (!log_make_queues() || log_start_writer() != 0) {
 		log_free_queues();
 		log_target_close();
@@ -282,7 +295,7 @@ static bool log_await_writer(void)
 	struct timespec until;
 	int error = 0;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until); /* cannot fail on Linux */
+	(void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail on Linux */
 	until.tv_sec += LOG_CLOSE_SECONDS;
 	while (!logger.through && error == 0)
 		error = pthread_cond_timedwait(&logger.ended, &logger.lock, &until);

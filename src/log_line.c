@@ -111,9 +111,10 @@ static size_t log_utf8_len(const unsigned char *text)
 	return len;
 }
 
-static bool log_is_control(unsigned char c)
+/* U+0080 to U+009F too: to a terminal U+009B is what ESC [ is. */
+static bool log_is_control(const unsigned char *text)
 {
-	return c < 0x20 || c == 0x7f;
+	return text[0] < 0x20 || text[0] == 0x7f || (text[0] == 0xc2 && text[1] < 0xa0);
 }
 
 static void field_add_escaped(struct field *field, const unsigned char *text)
@@ -128,7 +129,8 @@ static void field_add_escaped(struct field *field, const unsigned char *text)
 	case '\t': field_add_text(field, "\\t"); return;
 	default:   break;
 	}
-	(void)snprintf(code, sizeof(code), "\\u%04x", *text); /* it has room */
+	(void)snprintf(code, sizeof(code), "\\u%04x",
+	               *text == 0xc2 ? text[1] : *text); /* it has room */
 	field_add_text(field, code);
 }
 
@@ -143,7 +145,7 @@ static void field_add_quoted(struct field *field, const char *value)
 		if (len == 0) {
 			field_add_text(field, "\xef\xbf\xbd"); /* U+FFFD */
 			len = 1;
-		} else if (log_is_control(*text) || *text == '"' || *text == '\\') {
+		} else if (log_is_control(text) || *text == '"' || *text == '\\') {
 			field_add_escaped(field, text);
 		} else {
 			field_add(field, (const char *)text, len);
@@ -217,13 +219,13 @@ void log_duration(struct log_line *line, const char *key, uint64_t milliseconds)
 
 void log_format(struct log_line *line, const char *key, const char *format, ...)
 {
-	char text[512];
+	char text[sizeof(line->text)]; /* what is cut here does not fit the line either */
 	va_list arguments;
 
 	if (!line->wanted)
 		return;
 	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments); /* cut if it is too long */
+	(void)vsnprintf(text, sizeof(text), format, arguments); /* fails for no format of ours */
 	va_end(arguments);
 	log_text(line, key, text);
 }

@@ -86,15 +86,36 @@ static size_t log_stamp(const struct log_record *record, char room[static LOG_ST
 	                        (unsigned)(record->time % 1000));
 }
 
-/* A write to a pipe may block for ever in one call; this one comes back. */
+/*
+ * A write to a pipe may block for ever in one call; this one comes back. Of
+ * whole lines it takes no part, so that others who write to the same pipe or
+ * file do so between lines.
+ */
 static ssize_t log_write_some(const char *bytes, size_t len)
 {
 	struct pollfd ready = { .fd = target.fd, .events = POLLOUT };
-	const size_t most = 4096; /* PIPE_BUF: poll() promises that much */
+	const size_t most = 4096; /* PIPE_BUF: poll() promises that much, and at once */
 
+	if (len > most) {
+		const char *end = memrchr(bytes, '\n', most);
+
+		len = end != NULL ? (size_t)(end - bytes) + 1 : most;
+	}
 	if (poll(&ready, 1, -1) < 0)
 		return -1;
-	return write(target.fd, bytes, len < most ? len : most);
+	return write(target.fd, bytes, len);
+}
+
+/* A line that an error cut in two must not swallow the next one. */
+static bool log_end_torn_line(void)
+{
+	while (target.torn) {
+		if (log_write_some("\n", 1) == 1)
+			target.torn = false;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
 }
 
 static unsigned log_count_lines(const char *bytes, size_t len)
@@ -106,27 +127,32 @@ static unsigned log_count_lines(const char *bytes, size_t len)
 	return n;
 }
 
-/* Returns how many lines of the chunk were lost. */
-static unsigned log_flush_chunk(void)
+/* Writes the chunk; returns how much of it was taken. */
+static size_t log_write_chunk(void)
 {
 	size_t done = 0;
-	unsigned lost = 0;
 
-	/* A line that an error cut in two must not swallow the next one. */
-	if (target.torn && log_write_some("\n", 1) == 1)
-		target.torn = false;
+	if (!log_end_torn_line())
+		return 0;
 	while (done < target.len) {
 		ssize_t n = log_write_some(target.chunk + done, target.len - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0) {
-			lost = log_count_lines(target.chunk + done, target.len - done);
+		if (n <= 0)
 			break;
-		}
 		done += (size_t)n;
 		target.torn = target.chunk[done - 1] != '\n';
 	}
+	return done;
+}
+
+/* Returns how many lines of the chunk were lost. */
+static unsigned log_flush_chunk(void)
+{
+	const size_t done = log_write_chunk();
+	const unsigned lost = log_count_lines(target.chunk + done, target.len - done);
+
 	target.len = 0;
 	return lost;
 }
@@ -239,26 +265,39 @@ static bool log_syslog_send(const struct log_record *record)
 	return log_send_to(log_paths.syslog, text, (size_t)len);
 }
 
-/* One character of a quoted logfmt value, unescaped; *text moves past it. */
-static char log_unescape(const char **text)
+/* What stands behind a backslash, at most U+009F; *text moves past it. */
+static unsigned log_unescape(const char **text)
 {
-	char c = *(*text)++;
+	const char c = *(*text)++;
+	char code[5] = { 0 };
 
-	if (c != '\\')
-		return c;
-	switch (c = *(*text)++) {
-	case 'n': return '\n';
+	switch (c) {
+	case 'n': return ' '; /* it would end the field */
 	case 'r': return '\r';
 	case 't': return '\t';
-	case 'u': {
-		char code[5] = { 0 };
-
+	case 'u':
 		memcpy(code, *text, 4);
 		*text += 4;
-		return (char)strtol(code, NULL, 16);
+		return (unsigned)strtoul(code, NULL, 16);
+	default: return (unsigned char)c;
 	}
-	default: return c;
+}
+
+/* A quoted logfmt value as it was before; *text moves past it. */
+static char *log_unquote(const char **text, char *at)
+{
+	for ((*text)++; **text != '"';) {
+		unsigned c = (unsigned char)*(*text)++;
+
+		if (c == '\\') {
+			c = log_unescape(text);
+			if (c >= 0x80)
+				*at++ = (char)0xc2; /* its UTF-8 */
+		}
+		*at++ = (char)c;
 	}
+	(*text)++;
+	return at;
 }
 
 static char log_journal_letter(char c)
@@ -282,12 +321,7 @@ static size_t log_journal_fields(const char *text, char *room)
 			*at++ = log_journal_letter(*text);
 		*at++ = *text++;
 		if (*text == '"') {
-			for (text++; *text != '"'; at++) {
-				*at = log_unescape(&text);
-				if (*at == '\n')
-					*at = ' ';
-			}
-			text++;
+			at = log_unquote(&text, at);
 		} else {
 			while (*text != ' ' && *text != '\0')
 				*at++ = *text++;

@@ -43,6 +43,7 @@ static struct {
 	unsigned n_steps;       /* the last one counts for all that follow */
 	unsigned calls;
 	unsigned signals;       /* the writer could have got */
+	unsigned inside;        /* writes that ended inside a line */
 	bool shut;              /* nobody passes the gate */
 } script = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
@@ -78,6 +79,7 @@ ssize_t write(int fd, const void *bytes, size_t len)
 
 	if (script.test != 0 && !pthread_equal(script.test, pthread_self())) {
 		script_count_signals();
+		script.inside += ((const char *)bytes)[len - 1] != '\n';
 		step = script_next();
 	}
 	if (step.error != 0) {
@@ -120,7 +122,7 @@ static void setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	(void)snprintf(path, sizeof(path), "%s/log", folder);
 	script.test = pthread_self();
-	script.calls = script.signals = script.n_steps = 0;
+	script.calls = script.signals = script.inside = script.n_steps = 0;
 	script.shut = false;
 }
 
@@ -132,22 +134,32 @@ static void teardown(void)
 	(void)rmdir(folder);
 }
 
-static void open_log(void)
+static void open_log_at(enum log_level level)
 {
-	const struct log_settings settings = { LOG_TO_FILE, path, LOG_LOGFMT, LEVEL_INFO };
+	const struct log_settings settings = { LOG_TO_FILE, path, LOG_LOGFMT, level };
 	const char *reason = log_open(&settings);
 
 	ck_assert_msg(reason == NULL, "%s", reason);
 }
 
-static void log_n(uint64_t n)
+static void open_log(void)
+{
+	open_log_at(LEVEL_INFO);
+}
+
+static void log_n_at(enum log_level level, uint64_t n)
 {
 	struct log_line line;
 
-	log_begin(&line, LEVEL_INFO, "test");
+	log_begin(&line, level, "test");
 	log_number(&line, "n", n);
 	log_text(&line, "fill", "--------------------------------------------------------");
 	log_end(&line);
+}
+
+static void log_n(uint64_t n)
+{
+	log_n_at(LEVEL_INFO, n);
 }
 
 struct found {
@@ -156,6 +168,8 @@ struct found {
 	unsigned other;
 	uint64_t first;         /* when the first was logged, in milliseconds */
 	uint64_t last;
+	unsigned gaps;          /* in the numbers, where no log-dropped stands */
+	uint64_t due;
 	bool in_order;          /* of each thread, which has LINES to itself */
 };
 
@@ -175,9 +189,12 @@ static void find_line(struct found *found, uint64_t next[THREADS], const char *l
 
 		found->in_order = found->in_order && n >= next[n / LINES % THREADS];
 		next[n / LINES % THREADS] = n + 1;
+		found->gaps += n != found->due;
+		found->due = n + 1;
 		found->last = find_time(line);
 		found->first = found->whole++ == 0 ? found->last : found->first;
 	} else if (fnmatch(STAMP "level=warning event=log-dropped count=*[0-9]\n", line, 0) == 0) {
+		found->due += strtoul(strstr(line, " count=") + 7, NULL, 10);
 		found->dropped += (unsigned)strtoul(strstr(line, " count=") + 7, NULL, 10);
 	} else {
 		found->other++;
@@ -301,6 +318,54 @@ START_TEST(a_full_queue_drops_counts_and_tells)
 }
 END_TEST
 
+START_TEST(what_was_dropped_is_told_as_soon_as_there_is_room)
+{
+	open_log();
+	script_set_gate(true);
+	log_n(0);
+	script_await_calls(1);
+	for (uint64_t n = 1; n < MANY; n++)
+		log_n(n);
+	script_set_gate(false);
+	script_await_calls(2); /* the writer has taken the full queue: there is room */
+	for (uint64_t n = MANY; n < MANY + 100; n++)
+		log_n(n);
+	log_close();
+	ck_assert_uint_gt(find_lines().dropped, 0);
+	ck_assert_uint_eq(find_lines().gaps, 0); /* it stands where the lines would have */
+}
+END_TEST
+
+START_TEST(a_drop_that_is_below_the_level_does_not_end_the_log)
+{
+	const struct step steps[] = { { 0, ENOSPC }, { 0 } };
+
+	script_play(steps, 2);
+	open_log_at(LEVEL_ERROR);
+	for (unsigned n = 1; n < 6; n++) {
+		log_n_at(LEVEL_ERROR, n);
+		script_await_calls(n);
+	}
+}
+END_TEST
+
+START_TEST(what_one_log_lost_is_not_told_by_the_next)
+{
+	const struct step steps[] = { { 0, ENOSPC }, { 0 } };
+
+	script_play(steps, 2);
+	open_log();
+	log_n(1);
+	script_await_calls(1);
+	log_close();
+	open_log();
+	log_n(2);
+	log_close();
+	ck_assert_uint_eq(find_lines().whole, 1);
+	ck_assert_uint_eq(find_lines().dropped, 0);
+}
+END_TEST
+
 START_TEST(lines_that_wait_are_written_many_at_once)
 {
 	open_log();
@@ -313,6 +378,7 @@ START_TEST(lines_that_wait_are_written_many_at_once)
 	log_close();
 	ck_assert_uint_eq(find_lines().whole, 1000);
 	ck_assert_uint_lt(script.calls, 1000 / 16);
+	ck_assert_uint_eq(script.inside, 0); /* or others who write there would cut them */
 }
 END_TEST
 
@@ -383,6 +449,9 @@ int main(void)
 	                    (int)(sizeof(errors) / sizeof(errors[0])));
 	tcase_add_test(tcase, an_error_that_stays_is_not_tried_again_without_need);
 	tcase_add_test(tcase, a_full_queue_drops_counts_and_tells);
+	tcase_add_test(tcase, what_was_dropped_is_told_as_soon_as_there_is_room);
+	tcase_add_test(tcase, a_drop_that_is_below_the_level_does_not_end_the_log);
+	tcase_add_test(tcase, what_one_log_lost_is_not_told_by_the_next);
 	tcase_add_test(tcase, lines_that_wait_are_written_many_at_once);
 	tcase_add_test(tcase, no_signal_comes_to_the_writer);
 	tcase_add_test(tcase, lines_of_many_threads_are_whole_and_in_each_ones_order);

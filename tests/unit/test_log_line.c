@@ -55,6 +55,7 @@ static const struct {
 	{ "\\", "\"\\\\\"", false },
 	{ "\n\r\t", "\"\\n\\r\\t\"", false },
 	{ "\x01\x1b\x7f", "\"\\u0001\\u001b\\u007f\"", false },
+	{ "\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", "\"\\u0080\\u009b\\u009f\xc2\xa0\"", false },
 	{ "\xc3\xa9\xe2\x82\xac", "\"\xc3\xa9\xe2\x82\xac\"", false },
 	{ "\xf0\x9f\x91\x8b", "\"\xf0\x9f\x91\x8b\"", false },
 	{ "\xff.\x80", "\"" BAD "." BAD "\"", false },
@@ -194,6 +195,21 @@ START_TEST(no_length_of_a_value_tears_the_line)
 }
 END_TEST
 
+START_TEST(a_formatted_text_is_whole_or_left_out)
+{
+	struct log_line line;
+	const char *text;
+
+	begin(&line, _i);
+	log_format(&line, "long", "%0900d", 7);
+	log_format(&line, "too-long", "%03000d", 7);
+	text = rest(&line, _i);
+	ck_assert_ptr_nonnull(strstr(text, "000000007"));
+	ck_assert_ptr_nonnull(strstr(text, "line-cut"));
+	ck_assert_ptr_null(strstr(text, "too-long"));
+}
+END_TEST
+
 START_TEST(an_event_below_the_level_is_not_built)
 {
 	struct log_line line;
@@ -226,6 +242,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_text_that_is_not_there_leaves_its_field_out, 0, FORMATS);
 	tcase_add_loop_test(tcase, a_line_too_long_loses_whole_fields_and_says_so, 0, FORMATS);
 	tcase_add_loop_test(tcase, no_length_of_a_value_tears_the_line, 0, FORMATS);
+	tcase_add_loop_test(tcase, a_formatted_text_is_whole_or_left_out, 0, FORMATS);
 	tcase_add_loop_test(tcase, an_event_below_the_level_is_not_built, 0, FORMATS);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
