@@ -81,7 +81,7 @@ int main(void)
 	Suite *suite = suite_create("tls_error");
 	TCase *tcase = tcase_create("words");
 
-	(void)OPENSSL_init_ssl(0, NULL); /* its words are part of it */
+	(void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL); /* its words are part of it */
 	tcase_add_test(tcase, alerts_have_the_names_of_the_rfc);
 	tcase_add_test(tcase, the_queue_is_taken_and_left_empty);
 	tcase_add_test(tcase, an_alert_that_came_in_is_named);
