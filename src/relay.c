@@ -245,7 +245,6 @@ static void relay_free(struct relay *relay)
 		(void)event_del(&relay->timer); /* fails only on an unassigned event */
 	socket_free(relay->backend);
 	socket_free(relay->client);
-	worker_remove(relay->worker, relay);
 	free(relay);
 }
 
@@ -263,6 +262,8 @@ static void relay_count(const struct relay *relay)
 /* A relay came to be once it looked for a server. */
 static void relay_finish(struct relay *relay)
 {
+	/* Whoever reads of its end may count on its place being free. */
+	worker_remove(relay->worker, relay);
 	if (relay->up.ending.kind != ENDING_NONE) {
 		relay_count(relay);
 		relay_log_end(relay);
@@ -348,6 +349,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	TAILQ_INSERT_TAIL(&worker->relays, relay, link);
 	if (evtimer_assign(&relay->timer, worker->base, relay_on_timer, relay) != 0 ||
 	    !relay_open_client(relay, fd)) {
+		worker_remove(worker, relay);
 		relay_free(relay);
 		return false;
 	}
