@@ -338,6 +338,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	struct relay *relay = calloc(1, sizeof(*relay));
 
 	if (relay == NULL) {
+		(void)atomic_fetch_sub(&worker->common->n_connections, 1);
 		(void)close(fd);
 		return false;
 	}

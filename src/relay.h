@@ -98,8 +98,8 @@ struct relay {
 };
 
 /*
- * Takes fd, a client just accepted, and begins. False: out of memory or
- * descriptors; fd is closed then too.
+ * Takes fd, a client just accepted and counted, and begins. False: out of
+ * memory; fd is closed then too, and its place given back.
  */
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
                  const union peer_address *peer, uint64_t id);
