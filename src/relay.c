@@ -99,6 +99,19 @@ static bool relay_may_let_go(struct relay *relay)
 	return false;
 }
 
+/*
+ * A source that is reset while its sink is behind is not read, and yet the
+ * abort is due: its bytes have close-timeout to reach their sink.
+ */
+static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
+{
+	if (relay->dying || flow->state != FLOW_OPEN || socket_unsent(flow->sink) == 0 ||
+	    socket_loss(flow->source) == ENDING_NONE)
+		return;
+	relay->dying = true;
+	relay->since = worker_now();
+}
+
 static enum relay_verdict relay_carry(struct relay *relay)
 {
 	const struct scratch scratch = {
@@ -111,8 +124,10 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	enum flow_verdict up = flow_turn(&relay->up, &scratch, &moved);
 	enum flow_verdict down = flow_turn(&relay->down, &scratch, &moved);
 
-	if (moved)
+	if (moved && !relay->dying)
 		relay->since = worker_now();
+	relay_look_for_loss(relay, &relay->up);
+	relay_look_for_loss(relay, &relay->down);
 	relay_note_ending(relay, &relay->up, up_before, SIDE_CLIENT);
 	relay_note_ending(relay, &relay->down, down_before, SIDE_BACKEND);
 	if (!relay_is_decided(relay) && relay_may_let_go(relay)) {
@@ -162,6 +177,8 @@ static uint64_t relay_limit(const struct relay *relay)
 	case RELAY_HANDSHAKING: return timeouts->handshake;
 	case RELAY_CONNECTING:  return relay->hello ? timeouts->handshake : timeouts->connect;
 	case RELAY_CARRYING:
+		if (relay->dying)
+			return timeouts->close;
 		return relay_is_half_closed(relay) ? timeouts->half_close : timeouts->idle;
 	case RELAY_PARTING: return timeouts->close;
 	}
@@ -209,10 +226,28 @@ static bool relay_kernel_moved(struct relay *relay)
 	return moved;
 }
 
+/* What is left of a lost source's bytes stays where it is. */
+static enum relay_verdict relay_expire_dying(struct relay *relay)
+{
+	const enum ending_kind up = socket_loss(relay->client);
+	const enum ending_kind down = socket_loss(relay->backend);
+
+	if (relay->first == FIRST_NOBODY)
+		relay->first = up != ENDING_NONE ? FIRST_CLIENT : FIRST_BACKEND;
+	if (up != ENDING_NONE)
+		flow_cut(&relay->up, (struct ending){ .kind = up });
+	if (down != ENDING_NONE)
+		flow_cut(&relay->down, (struct ending){ .kind = down });
+	relay_part_now(relay);
+	return RELAY_OVER;
+}
+
 static enum relay_verdict relay_expire_carrying(struct relay *relay)
 {
 	const char *which = relay_is_half_closed(relay) ? "half-close" : "idle";
 
+	if (relay->dying)
+		return relay_expire_dying(relay);
 	if (relay_kernel_moved(relay)) {
 		relay->since = worker_now();
 		return RELAY_WAITS;

@@ -95,6 +95,7 @@ struct relay {
 	enum parting backend_parting;
 	bool queued;
 	bool hello;       /* the backend's TLS handshake has begun */
+	bool dying;       /* a source is lost whose bytes still wait for their sink */
 };
 
 /*

@@ -310,6 +310,20 @@ bool socket_is_broken(const struct socket *sock)
 	return sock->broken;
 }
 
+enum ending_kind socket_loss(struct socket *sock)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (sock->error == 0 && sock->readable &&
+	    getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+		socket_fail(sock, error);
+	/* EPIPE: its stream had ended before, and well. */
+	if (sock->error == 0 || sock->error == EPIPE)
+		return ENDING_NONE;
+	return ending_of_errno(sock->error);
+}
+
 bool socket_has_alerted(const struct socket *sock)
 {
 	return sock->alerted;

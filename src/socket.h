@@ -141,6 +141,12 @@ const struct tls_facts *socket_tls_facts(const struct socket *sock);
 
 /* True when nothing can be sent on this socket any more. */
 bool socket_is_broken(const struct socket *sock);
+/*
+ * How the peer was lost, though bytes of its stream may still wait to be read;
+ * ENDING_NONE if it was not. Asks the kernel if that has news: for a source
+ * that nobody reads for now.
+ */
+enum ending_kind socket_loss(struct socket *sock);
 /* True when a fatal alert of ours is on its way: the peer should get to read it. */
 bool socket_has_alerted(const struct socket *sock);
 /* True once our FIN is with the kernel. */
