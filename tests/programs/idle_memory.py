@@ -49,6 +49,7 @@ class IdleMemory(harness.Checks):
 
     def open(self, context):
         plain = socket.create_connection(self.adieu.address('idle'), harness.PATIENCE)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = context.wrap_socket(plain, server_hostname='localhost')
         data = os.urandom(TRAFFIC)
         client.sendall(data)
