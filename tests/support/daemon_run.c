@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -293,6 +295,40 @@ void daemon_limit_descriptors(struct daemon_run *daemon, unsigned n)
 	ck_assert_int_eq(prlimit(daemon->pid, RLIMIT_NOFILE, NULL, &limit), 0);
 	limit.rlim_cur = n;
 	ck_assert_int_eq(prlimit(daemon->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
+/* True when one socket is the other end of the other. */
+static bool daemon_are_joined(int one, int other)
+{
+	struct sockaddr_in here = { 0 };
+	struct sockaddr_in there = { 0 };
+	socklen_t here_len = sizeof(here);
+	socklen_t there_len = sizeof(there);
+
+	return getpeername(one, (struct sockaddr *)&here, &here_len) == 0 &&
+	       getsockname(other, (struct sockaddr *)&there, &there_len) == 0 &&
+	       here.sin_port == there.sin_port && here.sin_family == AF_INET;
+}
+
+void daemon_lose_patience(struct daemon_run *daemon, int fd)
+{
+	const unsigned soon = 200; /* milliseconds */
+	int process = (int)syscall(SYS_pidfd_open, daemon->pid, 0);
+	unsigned n_set = 0;
+
+	ck_assert_int_ge(process, 0);
+	for (int i = 0; i < 256; i++) {
+		int theirs = (int)syscall(SYS_pidfd_getfd, process, i, 0);
+
+		if (theirs < 0)
+			continue;
+		if (daemon_are_joined(theirs, fd) && daemon_are_joined(fd, theirs) &&
+		    setsockopt(theirs, IPPROTO_TCP, TCP_USER_TIMEOUT, &soon, sizeof(soon)) == 0)
+			n_set++;
+		(void)close(theirs);
+	}
+	(void)close(process);
+	ck_assert_uint_eq(n_set, 1);
 }
 
 unsigned long daemon_cpu(const struct daemon_run *daemon)

@@ -54,6 +54,11 @@ void daemon_expect_descriptors(struct daemon_run *daemon, unsigned more);
 void daemon_limit_descriptors(struct daemon_run *daemon, unsigned n);
 /* CPU time used so far, in milliseconds. */
 unsigned long daemon_cpu(const struct daemon_run *daemon);
+/*
+ * Makes the kernel give up soon on the daemon's end of a TCP connection, whose
+ * other end is fd: TCP_USER_TIMEOUT, set through the daemon's own descriptor.
+ */
+void daemon_lose_patience(struct daemon_run *daemon, int fd);
 
 void daemon_signal(struct daemon_run *daemon, int number);
 /* Waits until it has ended and returns its wait status. */

@@ -377,3 +377,8 @@ void peer_raw(struct peer *peer, const void *bytes, size_t n)
 	peer_bytes_add(&peer->out, bytes, n);
 	peer_update(peer);
 }
+
+int peer_fd(const struct peer *peer)
+{
+	return peer->pumped.fd;
+}

@@ -147,6 +147,8 @@ size_t peer_received(const struct peer *peer);
 size_t peer_sent(const struct peer *peer);
 unsigned peer_tickets(const struct peer *peer);
 bool peer_is_tls(const struct peer *peer);
+/* Its descriptor; borrowed. */
+int peer_fd(const struct peer *peer);
 /* The handshake resumed an earlier session. */
 bool peer_was_resumed(const struct peer *peer);
 /* The session with the tickets that came since; the caller's. */
