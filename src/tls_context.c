@@ -104,16 +104,19 @@ static bool tls_context_load_certificate(SSL_CTX *ctx, const struct listener_con
                                          char *reason)
 {
 	const char *key = listener->key != NULL ? listener->key : listener->cert;
+	const X509 *certificate;
 
 	if (SSL_CTX_use_certificate_chain_file(ctx, listener->cert) != 1) {
 		(void)tls_error_sentence(listener->cert, reason, TLS_REASON_ROOM);
 		return false;
 	}
+	certificate = SSL_CTX_get0_certificate(ctx);
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
 		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
 		return false;
 	}
-	if (SSL_CTX_check_private_key(ctx) != 1) {
+	/* OpenSSL has a place for each kind of key, and sees no certificate in another's. */
+	if (X509_check_private_key(certificate, SSL_CTX_get0_privatekey(ctx)) != 1) {
 		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
 		return false;
 	}

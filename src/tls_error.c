@@ -122,8 +122,11 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 	int flags = 0;
 	/* The first entry is the cause; what follows it are calls that gave up. */
 	unsigned long error = ERR_peek_error_data(&data, &flags);
-	const char *reason = ERR_reason_error_string(error);
-	bool has_data = data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
+	bool is_errno = ERR_SYSTEM_ERROR(error);
+	const char *reason = is_errno ? strerror(ERR_GET_REASON(error))
+	                              : ERR_reason_error_string(error);
+	/* Of a system call OpenSSL tells the arguments, and about says enough. */
+	bool has_data = !is_errno && data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 
 	(void)snprintf(room, len, "%s: %s%s%s%s", about, reason != NULL ? reason : "unknown error",
 	               has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
