@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -105,6 +106,19 @@ static void socket_tls_learn(struct socket_tls *tls)
 	tls->ticket_due = SSL_is_server(tls->ssl) && SSL_version(tls->ssl) == TLS1_3_VERSION;
 }
 
+/*
+ * Tickets sent at once would have carried the acknowledgement of the client's
+ * last flight. Held back, they leave a client without TCP_NODELAY waiting for
+ * it with its first request: 40 ms. So it goes by itself.
+ */
+static void socket_tls_acknowledge(const struct socket_tls *tls)
+{
+	const int on = 1;
+
+	if (tls->ticket_due)
+		(void)setsockopt(tls->base.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static enum io socket_tls_handshake(struct socket_tls *tls)
 {
 	enum io io;
@@ -112,6 +126,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls)
 	do {
 		if (SSL_do_handshake(tls->ssl) == 1) {
 			socket_tls_learn(tls);
+			socket_tls_acknowledge(tls);
 			return IO_DONE;
 		}
 		io = socket_tls_refused(tls);
