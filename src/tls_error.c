@@ -123,8 +123,8 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 	/* The first entry is the cause; what follows it are calls that gave up. */
 	unsigned long error = ERR_peek_error_data(&data, &flags);
 	bool is_errno = ERR_SYSTEM_ERROR(error);
-	const char *reason = is_errno ? strerror(ERR_GET_REASON(error))
-	                              : ERR_reason_error_string(error);
+	const char *reason =
+		is_errno ? strerror(ERR_GET_REASON(error)) : ERR_reason_error_string(error);
 	/* Of a system call OpenSSL tells the arguments, and about says enough. */
 	bool has_data = !is_errno && data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 
