@@ -107,12 +107,23 @@ static const char *address_copy_found(const struct addrinfo *found, struct addre
 	return NULL;
 }
 
-static const char *address_resolve(const char *host, uint16_t port, bool numeric,
+static const char *address_unresolved(int error)
+{
+	static _Thread_local char reason[160];
+
+	(void)snprintf(reason, sizeof(reason), "cannot be resolved: %s",
+	               error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
+	return reason;
+}
+
+/* A name, or, between brackets, an IPv6 address, for the sake of its %scope. */
+static const char *address_resolve(const char *host, uint16_t port, bool brackets,
                                    struct address **list, size_t *n)
 {
 	const struct addrinfo hints = {
+		.ai_family = brackets ? AF_INET6 : AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0),
+		.ai_flags = AI_NUMERICSERV | (brackets ? AI_NUMERICHOST : 0),
 	};
 	struct addrinfo *found;
 	const char *reason;
@@ -121,13 +132,49 @@ static const char *address_resolve(const char *host, uint16_t port, bool numeric
 
 	(void)snprintf(service, sizeof(service), "%u", port);
 	error = getaddrinfo(host, service, &hints, &found);
-	if (error == EAI_SYSTEM)
-		return strerror(errno);
 	if (error != 0)
-		return numeric ? "is not an IPv6 address" : gai_strerror(error);
+		return brackets ? "is not an IPv6 address" : address_unresolved(error);
 	reason = address_copy_found(found, list, n);
 	freeaddrinfo(found);
 	return reason;
+}
+
+/* The resolver would take "10.1" for 10.0.0.1, "010.0.0.1" for 8.0.0.1 and "80" for 0.0.0.80. */
+static bool address_is_numeric(const char *host)
+{
+	struct in_addr in;
+
+	return host[strspn(host, "0123456789.")] == '\0' || inet_aton(host, &in) == 1;
+}
+
+static const char *address_parse_in(const char *host, uint16_t port, struct address **list,
+                                    size_t *n)
+{
+	struct address address = { .len = sizeof(address.in) };
+
+	address.in.sin_family = AF_INET;
+	address.in.sin_port = htons(port);
+	if (inet_pton(AF_INET, host, &address.in.sin_addr) != 1)
+		return "is not an IPv4 address";
+	return address_one(&address, list, n);
+}
+
+/* Cuts host. */
+static const char *address_parse_host(char *host, uint16_t port, struct address **list, size_t *n)
+{
+	size_t len = strlen(host);
+
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		return address_resolve(host + 1, port, true, list, n);
+	}
+	if (strchr(host, ':') != NULL)
+		return "needs brackets around its IPv6 address, as in [::1]:443";
+	if (strcmp(host, "*") == 0)
+		return "has a \"*\": every address is just \":PORT\"";
+	if (address_is_numeric(host))
+		return address_parse_in(host, port, list, n);
+	return address_resolve(host, port, false, list, n);
 }
 
 const char *address_parse(const char *text, enum address_use use, struct address **list, size_t *n)
@@ -136,7 +183,6 @@ const char *address_parse(const char *text, enum address_use use, struct address
 	char host[ADDRESS_HOST_MAX + 1];
 	const char *reason;
 	uint16_t port = 0;
-	bool brackets;
 	size_t len;
 
 	*list = NULL;
@@ -145,37 +191,37 @@ const char *address_parse(const char *text, enum address_use use, struct address
 		return address_parse_unix(text + 5, list, n);
 	if (colon == NULL)
 		return "is no address: it needs a port, as in host:port";
+	if (strpbrk(text, " \t") != NULL)
+		return "has a space in it";
 	reason = address_parse_port(colon + 1, use, &port);
 	if (reason != NULL)
 		return reason;
 	len = (size_t)(colon - text);
 	if (len == 0)
 		return address_parse_any(port, use, list, n);
-	brackets = len >= 2 && text[0] == '[' && text[len - 1] == ']';
-	if (brackets) {
-		text++;
-		len -= 2;
-	}
 	if (len > ADDRESS_HOST_MAX)
 		return "has too long a host name";
 	memcpy(host, text, len);
 	host[len] = '\0';
-	if (!brackets && strchr(host, ':') != NULL)
-		return "needs brackets around its IPv6 address, as in [::1]:443";
-	return address_resolve(host, port, brackets, list, n);
+	return address_parse_host(host, port, list, n);
 }
 
 static const char *address_text_in6(const struct sockaddr_in6 *in6, char *room)
 {
+	const unsigned port = ntohs(in6->sin6_port);
 	char host[INET6_ADDRSTRLEN];
 
 	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
 		(void)inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
-		(void)snprintf(room, ADDRESS_TEXT_ROOM, "%s:%u", host, ntohs(in6->sin6_port));
-	} else {
-		(void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		(void)snprintf(room, ADDRESS_TEXT_ROOM, "[%s]:%u", host, ntohs(in6->sin6_port));
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "%s:%u", host, port);
+		return room;
 	}
+	(void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)); /* it has room */
+	if (in6->sin6_scope_id != 0)
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "[%s%%%u]:%u", host, in6->sin6_scope_id,
+		               port);
+	else
+		(void)snprintf(room, ADDRESS_TEXT_ROOM, "[%s]:%u", host, port);
 	return room;
 }
 

@@ -6,7 +6,7 @@
  *
  *	:443             every IPv4 and IPv6 address (one dual-stack socket)
  *	10.0.0.1:443     IPv4
- *	[::1]:443        IPv6, and only IPv6
+ *	[::1]:443        IPv6, and only IPv6; [fe80::1%eth0]:443 where it needs a scope
  *	name:443         a host name; resolved once, when the file is loaded
  *	unix:/run/x.sock a Unix stream socket; the path is absolute
  *

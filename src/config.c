@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * From a draft to a configuration: each section's struct is filled, key by
- * key of the option table, from the section, else from [defaults], else from
- * the table's own fallback, all through the same setters. What only makes
- * sense or nonsense together is judged by config_check.c.
+ * key of the option table, from the table's own fallback, then [defaults],
+ * then the section, all through the same setters. What may stand where, and
+ * what makes sense only together, is judged by config_check.c.
  */
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,131 +15,7 @@
 #include "config_draft.h"
 #include "config_options.h"
 
-static const char *const config_kinds[] = { "global", "defaults", "listener", "backend" };
-
-static bool config_is_kind(const struct draft_section *section, const char *kind)
-{
-	return strcmp(section->kind, kind) == 0;
-}
-
-static bool config_has_name(const struct draft_section *section)
-{
-	return config_is_kind(section, "listener") || config_is_kind(section, "backend");
-}
-
-/* ---- sections and keys that may not stand there ---- */
-
-static bool config_is_name(const char *name)
-{
-	if (*name == '\0')
-		return false;
-	for (; *name != '\0'; name++)
-		if (!isalnum((unsigned char)*name) && strchr("._-", *name) == NULL)
-			return false;
-	return true;
-}
-
-static void config_refuse_section(struct draft *draft, const struct draft_section *section)
-{
-	struct nearest nearest = { .word = section->kind };
-
-	for (size_t i = 0; i < sizeof(config_kinds) / sizeof(config_kinds[0]); i++)
-		nearest_offer(&nearest, config_kinds[i]);
-	if (nearest.best != NULL)
-		draft_fail(draft, section->line, "[%s]: unknown section; is [%s] meant?",
-		           section->title, nearest.best);
-	else
-		draft_fail(draft, section->line, "[%s]: unknown section", section->title);
-}
-
-static bool config_knows_kind(const struct draft_section *section)
-{
-	for (size_t i = 0; i < sizeof(config_kinds) / sizeof(config_kinds[0]); i++)
-		if (config_is_kind(section, config_kinds[i]))
-			return true;
-	return false;
-}
-
-static void config_check_title(struct draft *draft, const struct draft_section *section)
-{
-	if (!config_knows_kind(section)) {
-		config_refuse_section(draft, section);
-	} else if (config_has_name(section) && section->name == NULL) {
-		draft_fail(draft, section->line, "[%s]: needs a name, as in [%s:NAME]",
-		           section->title, section->kind);
-	} else if (!config_has_name(section) && section->name != NULL) {
-		draft_fail(draft, section->line, "[%s]: takes no name", section->title);
-	} else if (section->name != NULL && !config_is_name(section->name)) {
-		draft_fail(draft, section->line,
-		           "[%s]: a name is made of letters, digits, \".\", \"_\" and \"-\"",
-		           section->title);
-	}
-}
-
-static void config_check_repeated(struct draft *draft, size_t n)
-{
-	const struct draft_section *section = &draft->sections[n];
-
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(draft->sections[i].title, section->title) == 0) {
-			draft_fail(draft, section->line, "[%s]: the same section as in line %u",
-			           section->title, draft->sections[i].line);
-			return;
-		}
-	}
-}
-
-static void config_refuse_key(struct draft *draft, const struct draft_section *section,
-                              const struct draft_entry *entry)
-{
-	struct nearest nearest = { .word = entry->key };
-
-	for (size_t i = 0; i < n_option_rows; i++)
-		if (option_find(section->kind, option_rows[i].key.key) != NULL)
-			nearest_offer(&nearest, option_rows[i].key.key);
-	if (nearest.best != NULL)
-		draft_fail_key(draft, section, entry->line, entry->key,
-		               "unknown key; is \"%s\" meant?", nearest.best);
-	else
-		draft_fail_key(draft, section, entry->line, entry->key, "unknown key");
-}
-
-static void config_check_entry(struct draft *draft, const struct draft_section *section,
-                               const struct draft_entry *entry)
-{
-	const struct option_row *row = option_find(section->kind, entry->key);
-	const struct draft_entry *first = draft_find(section, entry->key, 0);
-
-	if (row == NULL)
-		config_refuse_key(draft, section, entry);
-	else if (!row->list && first != entry)
-		draft_fail_key(draft, section, entry->line, entry->key, "is set in line %u already",
-		               first->line);
-}
-
-static void config_check_draft(struct draft *draft)
-{
-	for (size_t i = 0; i < draft->n_sections; i++) {
-		const struct draft_section *section = &draft->sections[i];
-
-		config_check_title(draft, section);
-		config_check_repeated(draft, i);
-		if (!config_knows_kind(section))
-			continue;
-		for (size_t k = 0; k < section->n_entries; k++)
-			config_check_entry(draft, section, &section->entries[k]);
-	}
-}
-
 /* ---- values ---- */
-
-static const struct draft_section *config_find_section(const struct draft *draft, const char *kind)
-{
-	for (size_t i = 0; i < draft->n_sections; i++)
-		if (config_is_kind(&draft->sections[i], kind))
-			return &draft->sections[i];
-	return NULL;
-}
 
 /* Complaints name the key that was written, which need not be the row's. */
 static void config_set(struct draft *draft, const struct draft_section *section,
@@ -165,9 +40,13 @@ static void config_set_list(struct draft *draft, const struct draft_section *sec
 	if (copy == NULL)
 		draft->out_of_memory = true;
 	while (rest != NULL && (word = strsep(&rest, ",")) != NULL) {
+		size_t len;
+
 		word += strspn(word, " \t");
-		word[strcspn(word, " \t")] = '\0';
-		if (*word == '\0')
+		len = strlen(word);
+		while (len > 0 && (word[len - 1] == ' ' || word[len - 1] == '\t'))
+			word[--len] = '\0';
+		if (len == 0)
 			draft_fail_key(draft, section, entry->line, row->key.key,
 			               "has nothing where an address should be");
 		else
@@ -176,34 +55,59 @@ static void config_set_list(struct draft *draft, const struct draft_section *sec
 	free(copy);
 }
 
+static void config_fill_list(struct draft *draft, const struct draft_section *section,
+                             const struct option_row *row, void *target)
+{
+	for (size_t i = 0; section != NULL && i < section->n_entries; i++) {
+		struct draft_entry *entry = &section->entries[i];
+
+		if (strcmp(entry->key, row->key.key) != 0)
+			continue;
+		config_set_list(draft, section, entry, row, target);
+		memcpy(&entry->end, (char *)target + row->count, sizeof(entry->end));
+	}
+}
+
+/* Its mistakes are told already, by config_try_defaults(). */
+static void config_set_default(struct draft *draft, const struct draft_entry *entry,
+                               const struct option_row *row, void *target)
+{
+	if (row->set((char *)target + row->offset, entry->value) != NULL &&
+	    !draft_has_failed(draft, entry->line))
+		draft->out_of_memory = true;
+}
+
+/* From the farthest source to the nearest; one that is wrong leaves what was there. */
 static void config_fill_key(struct draft *draft, const struct draft_section *section,
                             const struct option_row *row, void *target)
 {
-	const struct draft_section *defaults = config_find_section(draft, "defaults");
-	const struct draft_entry *entry = draft_find(section, row->key.key, 0);
+	const struct draft_section *defaults = draft_find_section(draft, "defaults");
+	const struct draft_entry *general = draft_find(defaults, row->key.key);
+	const struct draft_entry *entry = draft_find(section, row->key.key);
 
-	if (row->list) {
-		for (size_t i = 0; (entry = draft_find(section, row->key.key, i)) != NULL; i++)
-			config_set_list(draft, section, entry, row, target);
-		return;
-	}
-	/* A mistake in [defaults] is told once, where it is: see config_try_defaults(). */
+	if (row->key.fallback != NULL &&
+	    row->set((char *)target + row->offset, row->key.fallback) != NULL)
+		abort(); /* the table contradicts itself */
+	if (general != NULL && row->key.in_defaults && section != defaults)
+		config_set_default(draft, general, row, target);
 	if (entry != NULL)
 		config_set(draft, section, entry, row, target, entry->value);
-	else if (row->key.in_defaults && (entry = draft_find(defaults, row->key.key, 0)) != NULL)
-		(void)row->set((char *)target + row->offset, entry->value);
-	else if (row->key.fallback != NULL &&
-	         row->set((char *)target + row->offset, row->key.fallback) != NULL)
-		abort(); /* the table contradicts itself */
 }
 
 /* section may be NULL: everything falls back. */
 static void config_fill(struct draft *draft, const struct draft_section *section, const char *kind,
                         void *target)
 {
-	for (size_t i = 0; i < n_option_rows; i++)
-		if (option_rows[i].set != NULL && strcmp(option_rows[i].key.section, kind) == 0)
-			config_fill_key(draft, section, &option_rows[i], target);
+	for (size_t i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		if (row->set == NULL || strcmp(row->key.section, kind) != 0)
+			continue;
+		if (option_is_list(row))
+			config_fill_list(draft, section, row, target);
+		else
+			config_fill_key(draft, section, row, target);
+	}
 }
 
 /* ---- structs ---- */
@@ -250,16 +154,17 @@ void config_free(struct config *config)
 /* Values that [defaults] gets wrong are told there, whoever would use them. */
 static void config_try_defaults(struct draft *draft)
 {
-	const struct draft_section *defaults = config_find_section(draft, "defaults");
+	const struct draft_section *defaults = draft_find_section(draft, "defaults");
 	struct listener_config *trial = calloc(1, sizeof(*trial));
 
 	if (trial == NULL) {
 		draft->out_of_memory = true;
 		return;
 	}
-	for (size_t i = 0; defaults != NULL && i < n_option_rows; i++)
+	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_rows[i].key.in_defaults)
 			config_fill_key(draft, defaults, &option_rows[i], trial);
+	config_check_versions(draft, defaults, trial);
 	config_free_listener(trial);
 }
 
@@ -295,8 +200,14 @@ static const struct backend_config *config_add_inline(struct config *config, str
                                                       const struct draft_section *section,
                                                       const struct draft_entry *entry)
 {
-	struct backend_config *backend = config_new_backend(config, draft, entry->value);
+	struct backend_config *backend;
 
+	if (strchr(entry->value, ',') != NULL) {
+		draft_fail_key(draft, section, entry->line, "backend",
+		               "\"%s\" is a list; put it into a [backend:NAME]", entry->value);
+		return NULL;
+	}
+	backend = config_new_backend(config, draft, entry->value);
 	if (backend == NULL)
 		return NULL;
 	config_fill(draft, NULL, "backend", backend);
@@ -311,6 +222,10 @@ static const struct backend_config *config_find_backend(const struct config *con
 {
 	struct nearest nearest = { .word = entry->value };
 
+	if (*entry->value == '\0') {
+		draft_fail_key(draft, section, entry->line, "backend", "\"\" is empty");
+		return NULL;
+	}
 	for (size_t i = 0; i < config->n_backends; i++) {
 		if (strcmp(config->backends[i]->name, entry->value) == 0)
 			return config->backends[i];
@@ -329,7 +244,7 @@ static const struct backend_config *config_find_backend(const struct config *con
 static void config_add_listener(struct config *config, struct draft *draft,
                                 const struct draft_section *section)
 {
-	const struct draft_entry *backend = draft_find(section, "backend", 0);
+	const struct draft_entry *backend = draft_find(section, "backend");
 	struct listener_config *listener = calloc(1, sizeof(*listener));
 
 	if (listener != NULL)
@@ -348,19 +263,22 @@ static void config_add_listener(struct config *config, struct draft *draft,
 	config_check_listener(draft, section, config, listener);
 }
 
+static bool config_is_named(const struct draft_section *section, const char *kind)
+{
+	return strcmp(section->kind, kind) == 0 && section->name != NULL;
+}
+
 static void config_build(struct config *config, struct draft *draft)
 {
-	config_fill(draft, config_find_section(draft, "global"), "global", config);
+	config_fill(draft, draft_find_section(draft, "global"), "global", config);
 	config_try_defaults(draft);
 	for (size_t i = 0; i < draft->n_sections; i++)
-		if (config_is_kind(&draft->sections[i], "backend") &&
-		    draft->sections[i].name != NULL)
+		if (config_is_named(&draft->sections[i], "backend"))
 			config_add_backend(config, draft, &draft->sections[i]);
 	for (size_t i = 0; i < draft->n_sections; i++)
-		if (config_is_kind(&draft->sections[i], "listener") &&
-		    draft->sections[i].name != NULL)
+		if (config_is_named(&draft->sections[i], "listener"))
 			config_add_listener(config, draft, &draft->sections[i]);
-	if (config->n_listeners == 0)
+	if (draft_find_section(draft, "listener") == NULL)
 		draft_fail(draft, 0, "there is no [listener:NAME]");
 }
 
@@ -380,18 +298,27 @@ static struct config *config_alloc(const struct draft *draft)
 	return config;
 }
 
+/* Fails through the draft. NULL: nothing could be built. */
+static struct config *config_from_draft(struct draft *draft)
+{
+	struct config *config = config_alloc(draft);
+
+	if (config == NULL) {
+		draft->out_of_memory = true;
+		return NULL;
+	}
+	config_check_draft(draft);
+	config_build(config, draft);
+	return config;
+}
+
 struct config *config_read(FILE *file, const char *path, FILE *errors)
 {
 	struct draft draft = { 0 };
-	struct config *config;
+	struct config *config = NULL;
 
-	draft_read(&draft, file);
-	config_check_draft(&draft);
-	config = config_alloc(&draft);
-	if (config == NULL)
-		draft.out_of_memory = true;
-	else
-		config_build(config, &draft);
+	if (draft_read(&draft, file))
+		config = config_from_draft(&draft);
 	if (draft_report(&draft, path, errors)) {
 		config_free(config);
 		config = NULL;

@@ -1,22 +1,138 @@
 /* SPDX-License-Identifier: ISC */
 #include "config_check.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* Where to point at: the key, if it is there, else the section. */
-static unsigned check_line(const struct draft_section *section, const char *key)
-{
-	const struct draft_entry *entry = draft_find(section, key, 0);
+#include "config_options.h"
 
-	return entry != NULL ? entry->line : section->line;
+/* ---- sections and keys that may not stand there ---- */
+
+struct check_kind {
+	const char *name;
+	bool many;              /* and so each has a name */
+};
+static const struct check_kind check_kinds[] = {
+	{ "global", false },
+	{ "defaults", false },
+	{ "listener", true },
+	{ "backend", true },
+};
+static const size_t n_check_kinds = sizeof(check_kinds) / sizeof(check_kinds[0]);
+
+static const struct check_kind *check_find_kind(const struct draft_section *section)
+{
+	for (size_t i = 0; i < n_check_kinds; i++)
+		if (strcmp(section->kind, check_kinds[i].name) == 0)
+			return &check_kinds[i];
+	return NULL;
 }
+
+static void check_refuse_section(struct draft *draft, const struct draft_section *section)
+{
+	struct nearest nearest = { .word = section->kind };
+
+	for (size_t i = 0; i < n_check_kinds; i++)
+		nearest_offer(&nearest, check_kinds[i].name);
+	if (nearest.best != NULL)
+		draft_fail(draft, section->line, "[%s]: unknown section; is [%s] meant?",
+		           section->title, nearest.best);
+	else
+		draft_fail(draft, section->line, "[%s]: unknown section", section->title);
+}
+
+static bool check_is_name(const char *name)
+{
+	if (*name == '\0')
+		return false;
+	for (; *name != '\0'; name++)
+		if (!isalnum((unsigned char)*name) && strchr("._-", *name) == NULL)
+			return false;
+	return true;
+}
+
+static void check_title(struct draft *draft, const struct draft_section *section)
+{
+	const struct check_kind *kind = check_find_kind(section);
+
+	if (kind == NULL)
+		check_refuse_section(draft, section);
+	else if (kind->many && section->name == NULL)
+		draft_fail(draft, section->line, "[%s]: needs a name, as in [%s:NAME]",
+		           section->title, section->kind);
+	else if (!kind->many && section->name != NULL)
+		draft_fail(draft, section->line, "[%s]: takes no name", section->title);
+	else if (kind->many && !check_is_name(section->name))
+		draft_fail(draft, section->line,
+		           "[%s]: a name is made of letters, digits, \".\", \"_\" and \"-\"",
+		           section->title);
+}
+
+static void check_repeated(struct draft *draft, size_t n)
+{
+	const struct draft_section *section = &draft->sections[n];
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(draft->sections[i].title, section->title) == 0) {
+			draft_fail(draft, section->line, "[%s]: the same section as in line %u",
+			           section->title, draft->sections[i].line);
+			return;
+		}
+	}
+}
+
+static void check_refuse_key(struct draft *draft, const struct draft_section *section,
+                             const struct draft_entry *entry)
+{
+	struct nearest nearest = { .word = entry->key };
+
+	for (size_t i = 0; i < n_option_rows; i++)
+		if (option_find(section->kind, option_rows[i].key.key) != NULL)
+			nearest_offer(&nearest, option_rows[i].key.key);
+	if (nearest.best != NULL)
+		draft_fail_key(draft, section, entry->line, entry->key,
+		               "unknown key; is \"%s\" meant?", nearest.best);
+	else
+		draft_fail_key(draft, section, entry->line, entry->key, "unknown key");
+}
+
+static void check_entry(struct draft *draft, const struct draft_section *section,
+                        const struct draft_entry *entry)
+{
+	const struct option_row *row = option_find(section->kind, entry->key);
+	const struct draft_entry *first = draft_find(section, entry->key);
+
+	if (row == NULL)
+		check_refuse_key(draft, section, entry);
+	else if (!option_is_list(row) && first != entry)
+		draft_fail_key(draft, section, entry->line, entry->key, "is set in line %u already",
+		               first->line);
+}
+
+void config_check_draft(struct draft *draft)
+{
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		const struct draft_section *section = &draft->sections[i];
+
+		check_title(draft, section);
+		check_repeated(draft, i);
+		if (check_find_kind(section) == NULL)
+			continue;
+		for (size_t k = 0; k < section->n_entries; k++)
+			check_entry(draft, section, &section->entries[k]);
+	}
+}
+
+/* ---- keys that mean something only together ---- */
 
 static void check_required(struct draft *draft, const struct draft_section *section,
                            const char *key)
 {
-	if (draft_find(section, key, 0) == NULL)
+	if (draft_find(section, key) == NULL)
 		draft_fail_key(draft, section, section->line, key, "is missing");
 }
 
@@ -24,18 +140,59 @@ static void check_required(struct draft *draft, const struct draft_section *sect
 static void check_useless(struct draft *draft, const struct draft_section *section, const char *key,
                           const char *why)
 {
-	const struct draft_entry *entry = draft_find(section, key, 0);
+	const struct draft_entry *entry = draft_find(section, key);
 
 	if (entry != NULL)
 		draft_fail_key(draft, section, entry->line, key, "%s", why);
 }
 
+/* False: there is a value, but nobody knows which was meant. */
+static bool check_is_known(const struct draft *draft, const struct draft_section *section,
+                           const char *key)
+{
+	const struct draft_entry *entry = draft_find(section, key);
+
+	return entry == NULL || !draft_has_failed(draft, entry->line);
+}
+
+static int check_file(const char *path)
+{
+	struct stat status;
+
+	if (access(path, R_OK) != 0 || stat(path, &status) != 0)
+		return errno;
+	return S_ISDIR(status.st_mode) ? EISDIR : 0;
+}
+
 static void check_readable(struct draft *draft, const struct draft_section *section,
                            const char *key, const char *path)
 {
-	if (path != NULL && access(path, R_OK) != 0)
-		draft_fail_key(draft, section, check_line(section, key), key, "%s: %s", path,
-		               strerror(errno));
+	const struct draft_entry *entry = draft_find(section, key);
+	int error = path != NULL ? check_file(path) : 0;
+
+	if (error != 0)
+		draft_fail_key(draft, section, entry->line, key, "%s: %s", path, strerror(error));
+}
+
+/* The line that value i of a list comes from. */
+static unsigned check_line_of(const struct draft_section *section, const char *key, size_t i)
+{
+	for (size_t k = 0; k < section->n_entries; k++)
+		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
+			return section->entries[k].line;
+	abort(); /* it comes from somewhere */
+}
+
+/* What is to be verified, if nobody says, is the host that is connected to. */
+static void check_server_names(struct draft *draft, const struct draft_section *section,
+                               const struct backend_config *backend)
+{
+	for (size_t i = 0; i < backend->n_servers; i++)
+		if (backend->server_name == NULL &&
+		    strncmp(backend->servers[i].text, "unix:", 5) == 0)
+			draft_fail_key(draft, section, check_line_of(section, "server", i),
+			               "server", "%s has no host name to verify; set server-name",
+			               backend->servers[i].text);
 }
 
 void config_check_backend(struct draft *draft, const struct draft_section *section,
@@ -44,86 +201,137 @@ void config_check_backend(struct draft *draft, const struct draft_section *secti
 	static const char needs_tls[] = "is of no use without tls = yes";
 
 	check_required(draft, section, "server");
+	check_readable(draft, section, "ca", backend->ca);
+	if (!check_is_known(draft, section, "tls") || !check_is_known(draft, section, "verify"))
+		return;
 	if (!backend->tls) {
 		check_useless(draft, section, "verify", needs_tls);
 		check_useless(draft, section, "ca", needs_tls);
 		check_useless(draft, section, "server-name", needs_tls);
 	} else if (!backend->verify) {
 		check_useless(draft, section, "ca", "is of no use with verify = no");
+	} else {
+		check_server_names(draft, section, backend);
 	}
-	check_readable(draft, section, "ca", backend->ca);
 }
 
+/* In no order of its own. A Unix socket is never "any free port". */
 static uint16_t check_port(const struct address *address)
 {
 	switch (address->any.sa_family) {
 	case AF_INET:  return address->in.sin_port;
 	case AF_INET6: return address->in6.sin6_port;
-	default:       return UINT16_MAX; /* a Unix socket is never "any free port" */
+	default:       return UINT16_MAX;
 	}
 }
 
-/* True when bind i of listener was bound before, there or in another one. */
-static bool check_is_bound(const struct config *config, const struct listener_config *listener,
-                           size_t i, const struct listener_config **where)
+/* True when whole stands for every address of the family, or families, of part. */
+static bool check_covers(const struct address *whole, const struct address *part)
+{
+	switch (whole->any.sa_family) {
+	case AF_INET:
+		return whole->in.sin_addr.s_addr == INADDR_ANY && part->any.sa_family == AF_INET;
+	case AF_INET6:
+		return IN6_IS_ADDR_UNSPECIFIED(&whole->in6.sin6_addr) &&
+		       (part->any.sa_family == AF_INET6 ||
+		        (part->any.sa_family == AF_INET && whole->dual_stack));
+	default: return false;
+	}
+}
+
+/* The kernel would refuse to bind the second one of these. */
+static bool check_collide(const struct address *a, const struct address *b)
+{
+	if (check_port(a) != check_port(b) || check_port(a) == 0)
+		return false;
+	return address_equal(a, b) || check_covers(a, b) || check_covers(b, a);
+}
+
+static void check_refuse_bind(struct draft *draft, const struct draft_section *section,
+                              const struct listener_config *other, const struct address *bound,
+                              const struct listener_config *listener, size_t i)
+{
+	const struct address *address = &listener->binds[i];
+	unsigned line = check_line_of(section, "bind", i);
+	char text[ADDRESS_TEXT_ROOM];
+	char bound_text[ADDRESS_TEXT_ROOM];
+
+	(void)address_text(&address->any, address->len, text);
+	if (address_equal(address, bound))
+		draft_fail_key(draft, section, line, "bind", "%s is bound by [listener:%s] already",
+		               text, other->name);
+	else
+		draft_fail_key(draft, section, line, "bind",
+		               "%s cannot be bound beside %s of [listener:%s]", text,
+		               address_text(&bound->any, bound->len, bound_text), other->name);
+}
+
+/* Bind i of listener against those before it, there and in other listeners; one error will do. */
+static void check_bind_is_free(struct draft *draft, const struct draft_section *section,
+                               const struct config *config, const struct listener_config *listener,
+                               size_t i)
 {
 	for (size_t n = 0; n < config->n_listeners; n++) {
 		const struct listener_config *other = config->listeners[n];
 		size_t n_binds = other == listener ? i : other->n_binds;
 
 		for (size_t k = 0; k < n_binds; k++) {
-			if (address_equal(&other->binds[k], &listener->binds[i])) {
-				*where = other;
-				return true;
+			if (check_collide(&other->binds[k], &listener->binds[i])) {
+				check_refuse_bind(draft, section, other, &other->binds[k], listener,
+				                  i);
+				return;
 			}
 		}
 	}
-	return false;
 }
 
-static void check_binds(struct draft *draft, const struct draft_section *section,
-                        const struct config *config, const struct listener_config *listener)
+void config_check_versions(struct draft *draft, const struct draft_section *section,
+                           const struct listener_config *listener)
 {
-	for (size_t i = 0; i < listener->n_binds; i++) {
-		const struct address *address = &listener->binds[i];
-		const struct listener_config *where;
-		char text[ADDRESS_TEXT_ROOM];
+	const struct draft_entry *min = draft_find(section, "tls-min");
+	const struct draft_entry *max = draft_find(section, "tls-max");
 
-		if (check_port(address) != 0 && check_is_bound(config, listener, i, &where))
-			draft_fail_key(draft, section, check_line(section, "bind"), "bind",
-			               "%s is bound by [listener:%s] already",
-			               address_text(&address->any, address->len, text),
-			               where->name);
-	}
+	if (listener->tls_min <= listener->tls_max)
+		return;
+	if (min != NULL)
+		draft_fail_key(draft, section, min->line, "tls-min", "is above tls-max");
+	else if (max != NULL)
+		draft_fail_key(draft, section, max->line, "tls-max", "is below tls-min");
+	/* Else [defaults] contradicts itself, where it is told. */
 }
 
 static void check_tls(struct draft *draft, const struct draft_section *section,
                       const struct listener_config *listener)
 {
-	if (listener->cert == NULL && draft_find(section, "cert", 0) == NULL)
+	if (draft_find(section, "cert") == NULL)
 		draft_fail_key(draft, section, section->line, "cert",
 		               "is missing; without TLS say mode = tcp");
 	check_readable(draft, section, "cert", listener->cert);
 	check_readable(draft, section, "key", listener->key);
-	if (listener->tls_min > listener->tls_max)
-		draft_fail_key(draft, section, check_line(section, "tls-min"), "tls-min",
-		               "is above tls-max");
+	config_check_versions(draft, section, listener);
 }
 
-void config_check_listener(struct draft *draft, const struct draft_section *section,
-                           const struct config *config, const struct listener_config *listener)
+static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
 		"cert", "key", "tls-min", "tls-max", "ciphers", "ciphersuites",
 	};
 
-	check_required(draft, section, "bind");
-	check_required(draft, section, "backend");
-	check_binds(draft, section, config, listener);
-	if (listener->mode == LISTENER_TLS) {
-		check_tls(draft, section, listener);
-		return;
-	}
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
 		check_useless(draft, section, tls_keys[i], "is of no use with mode = tcp");
+}
+
+void config_check_listener(struct draft *draft, const struct draft_section *section,
+                           const struct config *config, const struct listener_config *listener)
+{
+	check_required(draft, section, "bind");
+	check_required(draft, section, "backend");
+	for (size_t i = 0; i < listener->n_binds; i++)
+		check_bind_is_free(draft, section, config, listener, i);
+	if (!check_is_known(draft, section, "mode"))
+		return;
+	if (listener->mode == LISTENER_TLS)
+		check_tls(draft, section, listener);
+	else
+		check_no_tls(draft, section);
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_check - what keys mean only together; findings go to the draft
+ * config_check - what may stand where, and what keys mean only together
+ *
+ * Findings go to the draft. What follows from a value that is wrong itself is
+ * not told: it would send people to a second mistake that they did not make.
  */
 #ifndef CONFIG_CHECK_H
 #define CONFIG_CHECK_H
 
 #include "config.h"
 #include "config_draft.h"
+
+/* Sections and keys: unknown, misplaced, repeated, badly named. */
+void config_check_draft(struct draft *draft);
+
+/* For a listener, or for [defaults] as if it were one. section may be NULL. */
+void config_check_versions(struct draft *draft, const struct draft_section *section,
+                           const struct listener_config *listener);
 
 void config_check_backend(struct draft *draft, const struct draft_section *section,
                           const struct backend_config *backend);

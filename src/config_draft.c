@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config_draft.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +105,7 @@ static void draft_on_key(void *arg, unsigned line, const char *key, const char *
 	struct draft_section *section;
 	struct draft_entry *entries;
 
-	/* Its section was malformed, and complained of. */
+	/* Its section did not fit into memory. */
 	if (draft->n_sections == 0)
 		goto drop;
 	section = &draft->sections[draft->n_sections - 1];
@@ -122,7 +123,7 @@ drop:
 	free(entry.value);
 }
 
-void draft_read(struct draft *draft, FILE *file)
+bool draft_read(struct draft *draft, FILE *file)
 {
 	const struct ini_listener listener = {
 		.section = draft_on_section,
@@ -131,21 +132,37 @@ void draft_read(struct draft *draft, FILE *file)
 		.arg = draft,
 	};
 
-	if (!ini_file_read(file, &listener))
-		draft_fail(draft, 0, "cannot be read");
+	if (ini_file_read(file, &listener))
+		return true;
+	draft_fail(draft, 0, "%s", strerror(errno));
+	return false;
 }
 
-const struct draft_entry *draft_find(const struct draft_section *section, const char *key, size_t n)
+const struct draft_section *draft_find_section(const struct draft *draft, const char *kind)
 {
-	if (section == NULL)
-		return NULL;
-	for (size_t i = 0; i < section->n_entries; i++)
-		if (strcmp(section->entries[i].key, key) == 0 && n-- == 0)
+	for (size_t i = 0; i < draft->n_sections; i++)
+		if (strcmp(draft->sections[i].kind, kind) == 0)
+			return &draft->sections[i];
+	return NULL;
+}
+
+const struct draft_entry *draft_find(const struct draft_section *section, const char *key)
+{
+	for (size_t i = 0; section != NULL && i < section->n_entries; i++)
+		if (strcmp(section->entries[i].key, key) == 0)
 			return &section->entries[i];
 	return NULL;
 }
 
 /* ---- errors ---- */
+
+bool draft_has_failed(const struct draft *draft, unsigned line)
+{
+	for (size_t i = 0; i < draft->n_errors; i++)
+		if (draft->errors[i].line == line)
+			return true;
+	return false;
+}
 
 static int draft_compare_errors(const void *a, const void *b)
 {

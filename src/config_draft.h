@@ -17,6 +17,7 @@ struct draft_entry {
 	unsigned line;
 	char *key;
 	char *value;
+	size_t end;             /* of a list, once filled: where in it this line's values end */
 };
 
 /* "[kind]" or "[kind:name]". */
@@ -42,8 +43,8 @@ struct draft {
 	bool out_of_memory;
 };
 
-/* Reads the file; what is no section and no key becomes an error. */
-void draft_read(struct draft *draft, FILE *file);
+/* Reads the file; what is no section and no key becomes an error. False: it cannot be read. */
+bool draft_read(struct draft *draft, FILE *file);
 
 /* An error at a line; printf-like. */
 void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
@@ -52,9 +53,14 @@ void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
 void draft_fail_key(struct draft *draft, const struct draft_section *section, unsigned line,
                     const char *key, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* The n-th entry of this key, or NULL. section may be NULL. */
-const struct draft_entry *draft_find(const struct draft_section *section, const char *key,
-                                     size_t n);
+/* True when there is an error at this line: what it says cannot be judged further. */
+bool draft_has_failed(const struct draft *draft, unsigned line);
+
+/* The first section of this kind, or NULL. */
+const struct draft_section *draft_find_section(const struct draft *draft, const char *kind);
+
+/* The first entry of this key, or NULL. section may be NULL. */
+const struct draft_entry *draft_find(const struct draft_section *section, const char *key);
 
 /* True when there is any error; all are written to errors, in order of lines. */
 bool draft_report(struct draft *draft, const char *path, FILE *errors);

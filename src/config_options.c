@@ -37,29 +37,32 @@ static const char *option_set_text(void *member, const char *value)
 static const char *option_set_workers(void *member, const char *value)
 {
 	enum { MOST = 1024 };
-	uint32_t *workers = member;
-	const char *reason;
+	uint32_t workers = 0;
+	const char *reason = NULL;
 
-	if (strcmp(value, "auto") == 0) {
-		*workers = 0;
-		return NULL;
-	}
-	reason = parse_count(value, workers);
+	if (strcmp(value, "auto") != 0)
+		reason = parse_count(value, &workers);
 	if (reason != NULL)
 		return reason;
-	return *workers <= MOST ? NULL : "is more than 1024";
+	if (workers > MOST)
+		return "is more than 1024";
+	memcpy(member, &workers, sizeof(workers));
+	return NULL;
 }
 
 static const char *option_set_buffer_size(void *member, const char *value)
 {
 	const uint64_t least = 4 << 10;
 	const uint64_t most = 16 << 20;
-	uint64_t *size = member;
-	const char *reason = parse_size(value, size);
+	uint64_t size = 0;
+	const char *reason = parse_size(value, &size);
 
 	if (reason != NULL)
 		return reason;
-	return *size >= least && *size <= most ? NULL : "is not between 4k and 16m";
+	if (size < least || size > most)
+		return "is not between 4k and 16m";
+	memcpy(member, &size, sizeof(size));
+	return NULL;
 }
 
 /* Enums are set through an int, so the words come in their order. */
@@ -153,19 +156,13 @@ static const char *option_set_server(void *member, const char *value)
 /* ---- the table ---- */
 
 #define GLOBAL(key, fallback, member, set) \
-	{ { "global", key, fallback, false }, false, offsetof(struct config, member), set }
-#define LISTENER(key, fallback, member, set)        \
-	{ { "listener", key, fallback, false },     \
-	  false,                                    \
-	  offsetof(struct listener_config, member), \
-	  set }
-#define DEFAULTS(key, fallback, member, set)        \
-	{ { "listener", key, fallback, true },      \
-	  false,                                    \
-	  offsetof(struct listener_config, member), \
-	  set }
+	{ { "global", key, fallback, false }, offsetof(struct config, member), 0, set }
+#define LISTENER(key, fallback, member, set) \
+	{ { "listener", key, fallback, false }, offsetof(struct listener_config, member), 0, set }
+#define DEFAULTS(key, fallback, member, set) \
+	{ { "listener", key, fallback, true }, offsetof(struct listener_config, member), 0, set }
 #define BACKEND(key, fallback, member, set) \
-	{ { "backend", key, fallback, false }, false, offsetof(struct backend_config, member), set }
+	{ { "backend", key, fallback, false }, offsetof(struct backend_config, member), 0, set }
 
 _Static_assert(offsetof(struct listener_config, n_binds) ==
                        offsetof(struct listener_config, binds) + offsetof(struct address_list, n),
@@ -182,8 +179,8 @@ const struct option_row option_rows[] = {
 
 	LISTENER("mode", "tls", mode, option_set_mode),
 	{ { "listener", "bind", NULL, false },
-	  true,
 	  offsetof(struct listener_config, binds),
+	  offsetof(struct listener_config, n_binds),
 	  option_set_bind },
 	LISTENER("cert", NULL, cert, option_set_text),
 	LISTENER("key", NULL, key, option_set_text),
@@ -202,7 +199,10 @@ const struct option_row option_rows[] = {
 	DEFAULTS("ciphersuites", NULL, ciphersuites, option_set_text),
 	DEFAULTS("buffer-size", "64k", buffer_size, option_set_buffer_size),
 
-	{ { "backend", "server", NULL, false }, true, 0, option_set_server },
+	{ { "backend", "server", NULL, false },
+	  0,
+	  offsetof(struct backend_config, n_servers),
+	  option_set_server },
 	BACKEND("tls", "no", tls, option_set_bool),
 	BACKEND("verify", "yes", verify, option_set_bool),
 	BACKEND("ca", NULL, ca, option_set_text),

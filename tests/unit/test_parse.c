@@ -39,6 +39,10 @@ START_TEST(sizes_count_in_powers_of_1024)
 	ck_assert_uint_eq(value, 65536);
 	ck_assert_ptr_null(parse_size("1m", &value));
 	ck_assert_uint_eq(value, 1048576);
+	ck_assert_ptr_null(parse_size("2g", &value));
+	ck_assert_uint_eq(value, UINT64_C(2) << 30);
+	ck_assert_str_eq(parse_size("1K", &value), "has an unknown unit: k, m and g are known");
+	ck_assert_str_eq(parse_size("9223372036854775807g", &value), "is too large");
 	ck_assert_str_eq(parse_size("1x", &value), "has an unknown unit: k, m and g are known");
 	ck_assert_str_eq(parse_size("0", &value), "must be more than 0");
 	ck_assert_str_eq(parse_size("off", &value), "is not a number");
@@ -63,14 +67,37 @@ START_TEST(booleans_have_three_spellings)
 {
 	bool value = false;
 
-	ck_assert_ptr_null(parse_bool("yes", &value));
-	ck_assert(value);
-	ck_assert_ptr_null(parse_bool("off", &value));
-	ck_assert(!value);
-	ck_assert_ptr_null(parse_bool("true", &value));
-	ck_assert(value);
+	static const struct {
+		const char *text;
+		bool value;
+	} good[] = {
+		{ "yes", true },  { "no", false },  { "on", true },
+		{ "off", false }, { "true", true }, { "false", false },
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		ck_assert_ptr_null(parse_bool(good[i].text, &value));
+		ck_assert_int_eq(value, good[i].value);
+	}
 	ck_assert_str_eq(parse_bool("1", &value), "is neither yes nor no");
 	ck_assert_str_eq(parse_bool("Yes", &value), "is neither yes nor no");
+}
+END_TEST
+
+START_TEST(what_is_wrong_stores_nothing)
+{
+	uint64_t number = 7;
+	uint32_t count = 7;
+	bool value = true;
+
+	ck_assert_ptr_nonnull(parse_duration("30", &number));
+	ck_assert_ptr_nonnull(parse_duration("0s", &number));
+	ck_assert_ptr_nonnull(parse_size("9x", &number));
+	ck_assert_ptr_nonnull(parse_count("4294967296", &count));
+	ck_assert_ptr_nonnull(parse_bool("nein", &value));
+	ck_assert_uint_eq(number, 7);
+	ck_assert_uint_eq(count, 7);
+	ck_assert(value);
 }
 END_TEST
 
@@ -83,6 +110,7 @@ int main(void)
 	tcase_add_test(tcase, sizes_count_in_powers_of_1024);
 	tcase_add_test(tcase, counts_are_positive_and_fit);
 	tcase_add_test(tcase, booleans_have_three_spellings);
+	tcase_add_test(tcase, what_is_wrong_stores_nothing);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Files that something is wrong with. Every message is pinned here, since
+ * people search for them; lines that are none are test_ini_file.c's business.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "suite.h"
+
+/* A listener that nothing is wrong with, and whatever comes before or in it. */
+#define PLAIN "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
+
+static void expect_errors(const char *text, const char *expected)
+{
+	FILE *file =
+		*text != '\0' ? fmemopen((char *)text, strlen(text), "r") : fopen("/dev/null", "r");
+	char *said;
+	size_t len;
+	FILE *errors = open_memstream(&said, &len);
+	struct config *config;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_ptr_nonnull(errors);
+	config = config_read(file, "f", errors);
+	(void)fclose(file);
+	(void)fclose(errors);
+	ck_assert_msg(config == NULL, "taken: %s", text);
+	ck_assert_str_eq(said, expected);
+	free(said);
+}
+
+static const struct {
+	const char *text;
+	const char *errors;
+} bad[] = {
+	{ "", "f: there is no [listener:NAME]\n" },
+	{ "# nothing\n", "f: there is no [listener:NAME]\n" },
+	{ "[global]\nworkers\n" PLAIN,
+	  "f:2: a line is \"key = value\", \"[section]\" or a comment\n" },
+	{ "[golbal]\n" PLAIN, "f:1: [golbal]: unknown section; is [global] meant?\n" },
+	{ "[frontend:x]\n" PLAIN, "f:1: [frontend:x]: unknown section\n" },
+	{ "[global:x]\n" PLAIN, "f:1: [global:x]: takes no name\n" },
+	{ "[backend]\n" PLAIN, "f:1: [backend]: needs a name, as in [backend:NAME]\n" },
+	{ "[backend:a b]\nserver = 127.0.0.1:1\n" PLAIN,
+	  "f:1: [backend:a b]: a name is made of letters, digits, \".\", \"_\" and \"-\"\n" },
+	{ "[global]\n[global]\n" PLAIN, "f:2: [global]: the same section as in line 1\n" },
+	{ "[global]\nworker = 1\n" PLAIN,
+	  "f:2: [global] worker: unknown key; is \"workers\" meant?\n" },
+	{ "[backend:]\nserver = 127.0.0.1:1\n" PLAIN,
+	  "f:1: [backend:]: a name is made of letters, digits, \".\", \"_\" and \"-\"\n" },
+	{ "[listener]\n", "f:1: [listener]: needs a name, as in [listener:NAME]\n" },
+	{ "[global]\nidle_timeout = 1s\n" PLAIN, "f:2: [global] idle_timeout: unknown key\n" },
+	{ "[defaults]\nidle_timeout = 1s\n" PLAIN,
+	  "f:2: [defaults] idle_timeout: unknown key; is \"idle-timeout\" meant?\n" },
+	{ "[global]\nuserids = 1\n" PLAIN,
+	  "f:2: [global] userids: unknown key; is \"user\" meant?\n" },
+	{ "[global]\nzzz = 1\n" PLAIN, "f:2: [global] zzz: unknown key\n" },
+	{ "[defaults]\nbind = 127.0.0.1:1\n" PLAIN, "f:2: [defaults] bind: unknown key\n" },
+	{ "[global]\nworkers = 1\nworkers = 2\n" PLAIN,
+	  "f:3: [global] workers: is set in line 2 already\n" },
+	{ "[global]\nworkers = many\n" PLAIN, "f:2: [global] workers: \"many\" is not a number\n" },
+	{ "[global]\nworkers = 1025\n" PLAIN,
+	  "f:2: [global] workers: \"1025\" is more than 1024\n" },
+	{ "[global]\nmax-connections = 0\n" PLAIN,
+	  "f:2: [global] max-connections: \"0\" must be more than 0\n" },
+	{ "[global]\nlog = here\n" PLAIN,
+	  "f:2: [global] log: \"here\" is none of stderr, journal, syslog, file:PATH\n" },
+	{ "[global]\nlog = file:x\n" PLAIN,
+	  "f:2: [global] log: \"file:x\" needs an absolute path after \"file:\"\n" },
+	{ "[global]\nlog-format = xml\n" PLAIN,
+	  "f:2: [global] log-format: \"xml\" is neither logfmt nor json\n" },
+	{ "[global]\nlog-level = loud\n" PLAIN,
+	  "f:2: [global] log-level: \"loud\" is none of debug, info, warning, error\n" },
+	{ "[global]\nuser =\n" PLAIN, "f:2: [global] user: \"\" is empty\n" },
+	{ "[defaults]\nidle-timeout = 30\n" PLAIN,
+	  "f:2: [defaults] idle-timeout: \"30\" needs a unit: ms, s, m, h or d\n" },
+	{ "[defaults]\nclose = slow\n" PLAIN,
+	  "f:2: [defaults] close: \"slow\" is neither wait nor fast\n" },
+	{ "[defaults]\non-truncation = ignore\n" PLAIN,
+	  "f:2: [defaults] on-truncation: \"ignore\" is neither reset nor fin\n" },
+	{ "[defaults]\ntls-min = 1.1\n" PLAIN,
+	  "f:2: [defaults] tls-min: \"1.1\" is neither 1.2 nor 1.3\n" },
+	{ "[defaults]\ntls-max = 1.2\ntls-min = 1.3\n" PLAIN,
+	  "f:3: [defaults] tls-min: is above tls-max\n" },
+	{ "[defaults]\ntls-min = 1.3\n[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
+	  "cert = /dev/null\ntls-max = 1.2\n",
+	  "f:7: [listener:a] tls-max: is below tls-min\n" },
+	{ PLAIN "buffer-size = 17m\n",
+	  "f:5: [listener:a] buffer-size: \"17m\" is not between 4k and 16m\n" },
+	{ PLAIN "buffer-size = 1k\n",
+	  "f:5: [listener:a] buffer-size: \"1k\" is not between 4k and 16m\n" },
+	{ PLAIN "cert = /dev/null\n", "f:5: [listener:a] cert: is of no use with mode = tcp\n" },
+	{ "[listener:a]\n", "f:1: [listener:a] backend: is missing\n"
+	                    "f:1: [listener:a] bind: is missing\n"
+	                    "f:1: [listener:a] cert: is missing; without TLS say mode = tcp\n" },
+	{ "[listener:a]\nmode = udp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n",
+	  "f:2: [listener:a] mode: \"udp\" is neither tls nor tcp\n" },
+	{ PLAIN "mode = tls\nkey = /no/such\n",
+	  "f:5: [listener:a] mode: is set in line 2 already\n"
+	  "f:6: [listener:a] key: is of no use with mode = tcp\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /no/such\n",
+	  "f:4: [listener:a] cert: /no/such: No such file or directory\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\nkey = /\n",
+	  "f:5: [listener:a] key: /: Is a directory\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
+	  "tls-min = 1.3\ntls-max = 1.2\n",
+	  "f:5: [listener:a] tls-min: is above tls-max\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5, 127.0.0.1:5\nbackend = 127.0.0.1:1\n",
+	  "f:3: [listener:a] bind: 127.0.0.1:5 is bound by [listener:a] already\n" },
+	{ PLAIN "bind = :5\nbind = 127.0.0.1:5\n[listener:b]\nmode = tcp\nbackend = 127.0.0.1:1\n"
+	        "bind = :6\nbind = 0.0.0.0:5, [::]:5\n",
+	  "f:6: [listener:a] bind: 127.0.0.1:5 cannot be bound beside [::]:5 of [listener:a]\n"
+	  "f:11: [listener:b] bind: 0.0.0.0:5 cannot be bound beside [::]:5 of [listener:a]\n"
+	  "f:11: [listener:b] bind: [::]:5 is bound by [listener:a] already\n" },
+	{ PLAIN "bind = 127.0.0.1:5, :5\nbind = 0.0.0.0:6, :6\n",
+	  "f:5: [listener:a] bind: [::]:5 cannot be bound beside 127.0.0.1:5 of [listener:a]\n"
+	  "f:6: [listener:a] bind: [::]:6 cannot be bound beside 0.0.0.0:6 of [listener:a]\n" },
+	{ "[listener:a]\nmode = tcp\nbind = unix:/x\nbind = unix:/x\nbackend = 127.0.0.1:1\n",
+	  "f:4: [listener:a] bind: unix:/x is bound by [listener:a] already\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5 127.0.0.1:6\nbackend = 127.0.0.1:1\n",
+	  "f:3: [listener:a] bind: \"127.0.0.1:5 127.0.0.1:6\" has a space in it\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5,\nbackend = 127.0.0.1:1\n",
+	  "f:3: [listener:a] bind: has nothing where an address should be\n" },
+	{ "[listener:a]\nmode = tcp\nbind = x\nbackend = 127.0.0.1:1\n",
+	  "f:3: [listener:a] bind: \"x\" is no address: it needs a port, as in host:port\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = web\n"
+	  "[backend:wab]\nserver = 127.0.0.1:1\n",
+	  "f:4: [listener:a] backend: there is no [backend:web]; is \"wab\" meant?\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = web\n",
+	  "f:4: [listener:a] backend: there is no [backend:web]\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:0\n",
+	  "f:4: [listener:a] backend: \"127.0.0.1:0\" has no port between 1 and 65535\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1, 127.0.0.1:2\n",
+	  "f:4: [listener:a] backend: \"127.0.0.1:1, 127.0.0.1:2\" is a list; put it into a "
+	  "[backend:NAME]\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend =\n",
+	  "f:4: [listener:a] backend: \"\" is empty\n" },
+	{ "[backend:b]\n" PLAIN, "f:1: [backend:b] server: is missing\n" },
+	{ "[backend:b]\nserver = 127.0.0.1:1\nverify = no\nca = /dev/null\n"
+	  "server-name = x\n" PLAIN,
+	  "f:3: [backend:b] verify: is of no use without tls = yes\n"
+	  "f:4: [backend:b] ca: is of no use without tls = yes\n"
+	  "f:5: [backend:b] server-name: is of no use without tls = yes\n" },
+	{ "[backend:b]\nserver = 127.0.0.1:1\ntls = yes\nverify = no\nca = /dev/null\n" PLAIN,
+	  "f:5: [backend:b] ca: is of no use with verify = no\n" },
+	{ "[backend:b]\nserver = 127.0.0.1:1\ntls = yes\nca = /no/such\n" PLAIN,
+	  "f:4: [backend:b] ca: /no/such: No such file or directory\n" },
+	{ "[backend:b]\ntls = yes\nserver = 127.0.0.1:1\nserver = unix:/x\n" PLAIN,
+	  "f:4: [backend:b] server: unix:/x has no host name to verify; set server-name\n" },
+	{ "[backend:b]\nserver = 127.0.0.1:1\ntls = maybe\nserver-name = x\n" PLAIN,
+	  "f:3: [backend:b] tls: \"maybe\" is neither yes nor no\n" },
+	{ "[backend:b]\nserver = unix:/x\ntls = yes\nverify = never\n" PLAIN,
+	  "f:4: [backend:b] verify: \"never\" is neither yes nor no\n" },
+	{ "[backend:b]\nserver = 127.0.0.1:1\nbalance = random\n" PLAIN,
+	  "f:3: [backend:b] balance: \"random\" is neither round-robin nor first\n" },
+};
+
+START_TEST(what_is_wrong_is_told_with_its_line)
+{
+	expect_errors(bad[_i].text, bad[_i].errors);
+}
+END_TEST
+
+START_TEST(all_errors_are_told_at_once_in_the_order_of_the_file)
+{
+	expect_errors("[global]\n"
+	              "worker = 2\n"
+	              "[listener:a]\n"
+	              "bind = 127.0.0.1\n"
+	              "mode = tcp\n"
+	              "mode = tls\n"
+	              "idle-timeout = 5\n"
+	              "backend = nowhere\n",
+	              "f:2: [global] worker: unknown key; is \"workers\" meant?\n"
+	              "f:4: [listener:a] bind: \"127.0.0.1\" is no address: it needs a port, as in "
+	              "host:port\n"
+	              "f:6: [listener:a] mode: is set in line 5 already\n"
+	              "f:7: [listener:a] idle-timeout: \"5\" needs a unit: ms, s, m, h or d\n"
+	              "f:8: [listener:a] backend: there is no [backend:nowhere]\n");
+}
+END_TEST
+
+START_TEST(a_file_that_cannot_be_read_is_told)
+{
+	char *said;
+	size_t len;
+	FILE *errors = open_memstream(&said, &len);
+
+	ck_assert_ptr_null(config_load("/no/such/file", errors));
+	ck_assert_ptr_null(config_load("/", errors));
+	(void)fclose(errors);
+	ck_assert_str_eq(said, "/no/such/file: No such file or directory\n/: Is a directory\n");
+	free(said);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config_check");
+	TCase *tcase = tcase_create("messages");
+
+	tcase_add_loop_test(tcase, what_is_wrong_is_told_with_its_line, 0,
+	                    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(tcase, all_errors_are_told_at_once_in_the_order_of_the_file);
+	tcase_add_test(tcase, a_file_that_cannot_be_read_is_told);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
