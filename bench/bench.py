@@ -215,4 +215,7 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except proxies.Failure as failure:
+        die(failure)

@@ -9,7 +9,7 @@ import time
 import machine
 from proxies import PATIENCE, Failure
 
-WARM = 150                   # ms, before the window
+WARM = 100                   # ms, before the window
 HASTY = 40, 100              # ms of both, for a smoke test
 LOAD_PATIENCE = 100          # seconds, for one measurement
 QUIET_NS = 300_000           # of CPU time in 20 ms: what a proxy does that has nothing to do
@@ -44,7 +44,7 @@ class Bench:
             self.settle()
             results[proxy.name].append(self.attempt(mode, proxy))
         except Failure as failure:
-            results[proxy.name] = failure
+            results[proxy.name] = Failure(f'{failure}{proxy.obituary()}')
             proxy.stop()     # whatever has happened to it, others shall not suffer
 
     def attempt(self, mode, proxy):
@@ -104,15 +104,17 @@ class Bench:
         """
         warm, window = times
         machine.realtime(self.backend.process.pid, True)
-        light = self.begin(mode, mode.load, proxy, 4 * warm, window, realtime=True)
+        loads = [self.begin(mode, mode.load, proxy, 4 * warm, window, realtime=True)]
         try:
-            await_ready(light)
-            heavy = self.begin(mode, mode.beside, proxy, warm, 4 * warm + window)
-            said = finish(light)
-            outlived = heavy.poll() is None
-            heavy_said = finish(heavy)
+            await_ready(loads[0])
+            loads.append(self.begin(mode, mode.beside, proxy, warm, 4 * warm + window))
+            said = finish(loads[0])
+            outlived = loads[1].poll() is None
+            heavy_said = finish(loads[1])
         finally:
-            light.kill()
+            for load in loads:
+                load.kill()
+                load.wait()
             machine.realtime(self.backend.process.pid, False)
         if not outlived:
             raise Failure('the load beside it ended early')

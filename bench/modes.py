@@ -26,7 +26,7 @@ class Mode:
     beside_per: str = 'op'
     bulk: bool = False       # peers take part with a configuration made for bulk, too
     rounds: int = 5
-    seconds: float = 0.6
+    seconds: float = 0.5
     latency: bool = False    # worth a look
 
     @property
@@ -77,7 +77,8 @@ def bulk():
                            f'{word}, {{n}} connection{"s" * (n > 1)}: {cipher}',
                            ('--work', direction, '--clients', str(n), '--tls', '1.3',
                             '--cipher', suite),
-                           per='MiB', bulk=True, rounds=5 if key == 'aes256' else 3)
+                           per='MiB', bulk=True, rounds=5 if key == 'aes256' else 3,
+                           seconds=0.5 if key == 'aes256' else 0.4)
 
 
 def plain():
@@ -109,11 +110,11 @@ def size(most):
         yield Mode(f'memory-{name}',
                    f'memory of an idle TLS relay, of {{n}}, that has carried {carried}',
                    ('--work', work, '--clients', str(min(5000, most)), '--tls', '1.3'),
-                   figure='memory', bulk=True, rounds=2)
+                   figure='memory', bulk=True, rounds=1)
     for n in 10, 100, 1000, 10000:
         yield Mode(f'growth-{n}', '128 B and back, 10 at a time, on {n} open connections: TLS 1.3',
                    ('--work', 'echo', '--clients', str(min(n, most)), '--active', '10',
-                    '--tls', '1.3'), latency=True, rounds=3)
+                    '--tls', '1.3'), latency=True, rounds=3 if n < 10000 else 2)
 
 
 def every(most):

@@ -55,6 +55,12 @@ class Server:
         lines = self.log.read_text(errors='replace').strip().splitlines()
         return f'its last words: {lines[-1]}' if lines else 'it said nothing'
 
+    def obituary(self):
+        """What to add to bad news if it has gone by itself."""
+        if self.process is None or self.process.poll() is None:
+            return ''
+        return f'; it has ended with status {self.process.returncode}, {self.last_words()}'
+
     def pids(self):
         """Its own and its children's: all have kept its session."""
         return [int(stat.parent.name) for stat in Path('/proc').glob('[0-9]*/stat')

@@ -111,10 +111,11 @@ const struct backend_config *backend_config(const struct backend *backend)
 
 static const struct target *backend_next(struct backend *backend, struct backend_search *search)
 {
-	if (search->n_tried == 0 && backend->config->balance == BALANCE_ROUND_ROBIN) {
+	if (!search->begun && backend->config->balance == BALANCE_ROUND_ROBIN) {
 		search->begin = backend->next;
 		backend->next = (backend->next + 1) % backend->n_targets;
 	}
+	search->begun = true;
 	return &backend->targets[(search->begin + search->n_tried) % backend->n_targets];
 }
 

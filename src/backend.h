@@ -20,6 +20,7 @@ struct tls_io;
 
 /* Where one relay stands in its search. Zeroed before the first attempt. */
 struct backend_search {
+	bool begun;
 	unsigned begin;
 	unsigned n_tried;
 };

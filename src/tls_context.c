@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 
 #include "config.h"
@@ -100,6 +101,48 @@ static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *
 	                                      (unsigned)id_len) == 1;
 }
 
+/* Nobody is there to be asked: a daemon's terminal is none of its own. */
+static int tls_context_on_passphrase(char *room, int size, int writes, void *asked)
+{
+	(void)room;
+	(void)size;
+	(void)writes;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static bool tls_context_holds_no_key(void)
+{
+	const unsigned long error = ERR_peek_error();
+	const int lib = ERR_GET_LIB(error);
+	const int cause = ERR_GET_REASON(error);
+
+	return (lib == ERR_LIB_PEM && cause == PEM_R_NO_START_LINE) ||
+	       (lib == ERR_LIB_OSSL_DECODER && cause == ERR_R_UNSUPPORTED);
+}
+
+static bool tls_context_load_key(SSL_CTX *ctx, const char *key, char *reason)
+{
+	bool asked = false;
+	bool loaded;
+
+	SSL_CTX_set_default_passwd_cb(ctx, tls_context_on_passphrase);
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
+	loaded = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1;
+	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+	if (loaded)
+		return true;
+	if (asked)
+		(void)snprintf(reason, TLS_REASON_ROOM,
+		               "%s: the key is encrypted, and adieu takes no passphrase", key);
+	else if (tls_context_holds_no_key())
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no private key", key);
+	else
+		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
+	ERR_clear_error();
+	return false;
+}
+
 static bool tls_context_load_certificate(SSL_CTX *ctx, const struct listener_config *listener,
                                          char *reason)
 {
@@ -111,10 +154,8 @@ static bool tls_context_load_certificate(SSL_CTX *ctx, const struct listener_con
 		return false;
 	}
 	certificate = SSL_CTX_get0_certificate(ctx);
-	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
+	if (!tls_context_load_key(ctx, key, reason))
 		return false;
-	}
 	/* OpenSSL has a place for each kind of key, and sees no certificate in another's. */
 	if (X509_check_private_key(certificate, SSL_CTX_get0_privatekey(ctx)) != 1) {
 		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);

@@ -2,6 +2,7 @@
 #include "binding.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,6 +41,16 @@ static uint16_t port_of(int fd)
 	return in.sin_port;
 }
 
+/* Somebody can connect to it. */
+static void expect_reachable(const struct binding *binding)
+{
+	const struct address *bound = binding_address(binding, 0);
+	int fd = socket(bound->any.sa_family, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(connect(fd, &bound->any, bound->len), 0);
+	(void)close(fd);
+}
+
 START_TEST(all_workers_share_a_port_that_the_kernel_chose)
 {
 	struct binding *binding;
@@ -51,6 +62,7 @@ START_TEST(all_workers_share_a_port_that_the_kernel_chose)
 	for (unsigned i = 0; i < WORKERS; i++)
 		ck_assert_uint_eq(port_of(binding_fds(binding, i)[0]),
 		                  binding_address(binding, 0)->in.sin_port);
+	expect_reachable(binding);
 	binding_free(binding);
 }
 END_TEST
@@ -112,7 +124,113 @@ START_TEST(a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not)
 	ck_assert_ptr_nonnull(binding);
 	other = binding_new(&config, 1, &reason);
 	ck_assert_ptr_null(other);
+	ck_assert_ptr_nonnull(strstr(reason, ": Address already in use"));
+	expect_reachable(binding);
 	binding_free(binding);
+}
+END_TEST
+
+START_TEST(a_unix_socket_whose_backlog_is_full_is_alive)
+{
+	int listening = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct stat status;
+	int fd;
+
+	on_unix();
+	ck_assert_int_eq(bind(listening, &address.any, address.len), 0);
+	ck_assert_int_eq(listen(listening, 0), 0);
+	do {
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	} while (connect(fd, &address.any, address.len) == 0);
+	ck_assert_ptr_null(binding_new(&config, 1, &reason));
+	ck_assert_int_eq(stat(address.un.sun_path, &status), 0);
+	ck_assert_int_eq(unlink(address.un.sun_path), 0);
+	(void)close(listening);
+}
+END_TEST
+
+START_TEST(all_workers_share_a_unix_socket)
+{
+	struct binding *binding;
+
+	on_unix();
+	binding = binding_new(&config, WORKERS, &reason);
+	ck_assert_ptr_nonnull(binding);
+	expect_reachable(binding);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		int fd = accept(binding_fds(binding, i)[0], NULL, NULL);
+
+		ck_assert_int_ge(fd, 0);
+		(void)close(fd);
+		expect_reachable(binding);
+	}
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(one_address_that_is_taken_undoes_the_others)
+{
+	struct address two[2];
+	struct listener_config both = config;
+	struct binding *binding;
+	struct stat status;
+
+	on_loopback();
+	binding = binding_new(&config, 1, &reason);
+	on_unix();
+	two[0] = address;
+	two[1] = *binding_address(binding, 0);
+	both.binds = two;
+	both.n_binds = 2;
+	ck_assert_ptr_null(binding_new(&both, WORKERS, &reason));
+	ck_assert_ptr_nonnull(strstr(reason, "cannot listen on 127.0.0.1:"));
+	ck_assert_int_ne(stat(two[0].un.sun_path, &status), 0);
+	binding_free(binding);
+	binding = binding_new(&both, WORKERS, &reason);
+	ck_assert_ptr_nonnull(binding);
+	ck_assert_uint_eq(port_of(binding_fds(binding, 1)[1]), two[1].in.sin_port);
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(one_dual_stack_socket_takes_both_families)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct binding *binding;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	address = (struct address){ .len = sizeof(address.in6), .dual_stack = true };
+	address.in6.sin6_family = AF_INET6;
+	/* Loopback's, as IPv6 writes it: nothing but loopback is listened on. */
+	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &address.in6.sin6_addr), 1);
+	binding = binding_new(&config, WORKERS, &reason);
+	ck_assert_msg(binding != NULL, "%s", reason);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in.sin_port = binding_address(binding, 0)->in6.sin6_port;
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+	(void)close(fd);
+	binding_free(binding);
+}
+END_TEST
+
+START_TEST(descriptors_do_not_block_and_are_not_inherited)
+{
+	struct binding *binding;
+
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			on_loopback();
+		else
+			on_unix();
+		binding = binding_new(&config, WORKERS, &reason);
+		for (unsigned worker = 0; worker < WORKERS; worker++) {
+			int fd = binding_fds(binding, worker)[0];
+
+			ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+			ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+		}
+		binding_free(binding);
+	}
 }
 END_TEST
 
@@ -149,6 +267,11 @@ int main(void)
 	tcase_add_test(tcase, what_was_handed_over_is_not_closed);
 	tcase_add_test(tcase, a_unix_socket_is_removed_at_the_end);
 	tcase_add_test(tcase, a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not);
+	tcase_add_test(tcase, a_unix_socket_whose_backlog_is_full_is_alive);
+	tcase_add_test(tcase, all_workers_share_a_unix_socket);
+	tcase_add_test(tcase, one_address_that_is_taken_undoes_the_others);
+	tcase_add_test(tcase, one_dual_stack_socket_takes_both_families);
+	tcase_add_test(tcase, descriptors_do_not_block_and_are_not_inherited);
 	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

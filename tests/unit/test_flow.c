@@ -202,6 +202,20 @@ START_TEST(is_gone_with_its_sink)
 }
 END_TEST
 
+START_TEST(is_gone_with_a_sink_that_dies_while_the_end_waits)
+{
+	BEGIN({ IO_ENDED, 10, ENDING_FIN });
+	socket_script_stop(flow.sink);
+	ck_assert_int_eq(turn(), FLOW_WAITS);
+	(void)close(sink_end);
+	socket_script_go(flow.sink);
+	ck_assert_int_eq(turn(), FLOW_OVER);
+	ck_assert_int_eq(flow.state, FLOW_GONE);
+	ck_assert_int_eq(flow.ending.kind, ENDING_FIN);
+	end();
+}
+END_TEST
+
 START_TEST(a_bad_end_explains_more_than_a_lost_sink)
 {
 	BEGIN({ IO_ENDED, 10, ENDING_RESET });
@@ -234,6 +248,35 @@ START_TEST(the_first_ending_stays)
 	ck_assert_int_eq(flow.ending.kind, ENDING_FIN);
 	flow_cut(&flow, (struct ending){ .kind = ENDING_KILLED });
 	ck_assert_int_eq(flow.ending.kind, ENDING_FIN);
+	end();
+}
+END_TEST
+
+START_TEST(a_cut_ends_an_open_flow_and_tells_its_sink_nothing)
+{
+	BEGIN({ IO_DONE, 10, 0 }, { IO_WAIT, 0, 0 }, { IO_DONE, 20, 0 });
+	ck_assert_int_eq(turn(), FLOW_WAITS);
+	flow_cut(&flow, (struct ending){ ENDING_TIMEOUT, "idle" });
+	ck_assert_int_eq(flow.state, FLOW_BROKEN);
+	ck_assert_int_eq(flow.ending.kind, ENDING_TIMEOUT);
+	ck_assert_int_eq(turn(), FLOW_OVER);
+	ck_assert_uint_eq(socket_script_said(flow.source), 2);
+	ck_assert_int_eq(seen(), 10);
+	ck_assert_int_eq(seen(), -1);
+	end();
+}
+END_TEST
+
+START_TEST(nothing_happens_to_a_flow_that_is_over)
+{
+	BEGIN({ IO_ENDED, 10, ENDING_FIN });
+	ck_assert_int_eq(turn(), FLOW_OVER);
+	flow_cut(&flow, (struct ending){ .kind = ENDING_KILLED });
+	ck_assert_int_eq(flow.state, FLOW_DONE);
+	ck_assert_int_eq(flow.ending.kind, ENDING_FIN);
+	ck_assert_int_eq(turn(), FLOW_OVER);
+	ck_assert_int_eq(flow.state, FLOW_DONE);
+	ck_assert(flow_is_over(&flow));
 	end();
 }
 END_TEST
@@ -274,9 +317,12 @@ int main(void)
 	tcase_add_loop_test(tcase, passes_no_other_bad_end_even_then, 1,
 	                    sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tcase, is_gone_with_its_sink);
+	tcase_add_test(tcase, is_gone_with_a_sink_that_dies_while_the_end_waits);
 	tcase_add_test(tcase, a_bad_end_explains_more_than_a_lost_sink);
 	tcase_add_test(tcase, a_good_end_that_nobody_could_be_told_stays_a_good_end);
 	tcase_add_test(tcase, the_first_ending_stays);
+	tcase_add_test(tcase, a_cut_ends_an_open_flow_and_tells_its_sink_nothing);
+	tcase_add_test(tcase, nothing_happens_to_a_flow_that_is_over);
 	tcase_add_test(tcase, progress_is_what_moves_a_byte);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

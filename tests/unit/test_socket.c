@@ -1,216 +1,215 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the kernel says about a connection's end, and how often: on real TCP,
- * through a plain socket. These are the facts that socket.c is built on.
+ * What the kernel says about a connection's end, and how often: through a
+ * plain socket, on TCP and on a Unix socket. These are the facts that socket.c
+ * is built on.
  */
 #include "socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/event.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "socket_impl.h"
+#include "plain_pair.h"
 #include "suite.h"
 
-static struct event_base *base;
-static struct socket *sock;
-static int peer;
-static unsigned woken;
-
-static void wake(void *owner)
-{
-	(void)owner;
-	woken++;
-}
-
-static void set_up(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	socklen_t len = sizeof(address);
-	int listening = socket(AF_INET, SOCK_STREAM, 0);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
-	ck_assert_int_eq(listen(listening, 1), 0);
-	ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &len), 0);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, len), 0);
-	peer = accept(listening, NULL, NULL);
-	ck_assert_int_ge(peer, 0);
-	(void)close(listening);
-	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	base = event_base_new();
-	sock = socket_plain_new(fd);
-	ck_assert(socket_watch(sock, base, true, wake, NULL));
-	woken = 0;
-}
-
-static void tear_down(void)
-{
-	socket_free(sock);
-	if (peer >= 0)
-		(void)close(peer);
-	event_base_free(base);
-}
-
-/* Until the kernel has news. */
-static void await(void)
-{
-	unsigned before = woken;
-
-	while (woken == before)
-		ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
-}
-
-static void peer_resets(void)
-{
-	const struct linger now = { .l_onoff = 1 };
-
-	ck_assert_int_eq(setsockopt(peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
-	(void)close(peer);
-	peer = -1;
-}
-
-/* Receives to the end; returns the bytes. */
-static size_t receive_all(void)
-{
-	static char room[65536 + SOCKET_RECV_SLACK];
-	size_t sum = 0;
-	size_t got;
-
-	for (;;) {
-		enum io io = socket_recv(sock, room, 65536, &got);
-
-		sum += got;
-		if (io == IO_ENDED)
-			return sum;
-		if (io == IO_WAIT)
-			await();
-	}
-}
-
-static enum ending_kind ending(void)
-{
-	return socket_ending(sock).kind;
-}
+/* ---- both kinds of wire ---- */
 
 START_TEST(a_fin_is_seen_with_the_data_before_it)
 {
-	char room[4096 + SOCKET_RECV_SLACK];
 	size_t got;
 
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	ck_assert_int_eq(shutdown(peer, SHUT_WR), 0);
-	await();
-	ck_assert_int_eq(socket_recv(sock, room, 4096, &got), IO_ENDED);
+	plain_pair_meet(_i);
+	plain_pair_say("abc");
+	ck_assert_int_eq(shutdown(plain.peer, SHUT_WR), 0);
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
 	ck_assert_uint_eq(got, 3);
-	ck_assert_int_eq(ending(), ENDING_FIN);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+	ck_assert(socket_peer_is_gone(plain.sock));
 }
 END_TEST
 
 START_TEST(no_call_is_made_that_would_be_refused)
 {
-	char room[4096 + SOCKET_RECV_SLACK];
 	size_t got;
 
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	await();
-	ck_assert_int_eq(socket_recv(sock, room, 4096, &got), IO_WAIT);
+	plain_pair_meet(_i);
+	ck_assert(!socket_heard(plain.sock));
+	plain_pair_say("abc");
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	ck_assert_uint_eq(got, 0);
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
 	ck_assert_uint_eq(got, 3);
-	ck_assert(!sock->readable);
+	ck_assert(socket_heard(plain.sock));
+	/* It is there, and nobody has said so yet. */
+	plain_pair_say("abc");
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	ck_assert_uint_eq(got, 0);
 }
 END_TEST
 
-START_TEST(what_came_before_a_reset_is_not_lost)
+START_TEST(no_more_is_read_than_asked_for)
 {
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	peer_resets();
-	await();
-	ck_assert_uint_eq(receive_all(), 3);
-	ck_assert_int_eq(ending(), ENDING_RESET);
-}
-END_TEST
+	size_t got;
 
-START_TEST(a_reset_that_a_send_met_first_is_still_a_reset)
-{
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	peer_resets();
-	await();
-	ck_assert_int_eq(socket_send(sock, "x", 1, false), IO_ENDED);
-	ck_assert_int_eq(socket_error(sock), ECONNRESET);
-	/* The kernel would now say 0, as if it were a FIN. */
-	ck_assert_uint_eq(receive_all(), 3);
-	ck_assert_int_eq(ending(), ENDING_RESET);
-}
-END_TEST
-
-START_TEST(a_fin_stands_although_the_peer_reset_what_we_sent_after_it)
-{
-	struct pollfd gone = { .fd = sock->fd };
-
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	(void)close(peer);
-	peer = -1;
-	await();
-	ck_assert_int_eq(socket_send(sock, "x", 1, false), IO_DONE);
-	ck_assert_int_eq(poll(&gone, 1, 10000), 1); /* POLLHUP: the RST is here */
-	ck_assert_int_eq(socket_send(sock, "y", 1, false), IO_ENDED);
-	ck_assert_int_eq(socket_error(sock), EPIPE);
-	ck_assert_uint_eq(receive_all(), 3);
-	ck_assert_int_eq(ending(), ENDING_FIN);
-}
-END_TEST
-
-START_TEST(an_ending_is_latched)
-{
-	peer_resets();
-	await();
-	(void)receive_all();
-	ck_assert_int_eq(ending(), ENDING_RESET);
-	(void)receive_all();
-	ck_assert_int_eq(ending(), ENDING_RESET);
-	socket_set_ending(sock, (struct ending){ .kind = ENDING_FIN });
-	ck_assert_int_eq(ending(), ENDING_RESET);
-}
-END_TEST
-
-START_TEST(a_slow_reader_gets_everything_and_then_the_end)
-{
-	enum { MUCH = 16 << 20 };
-	char *data = calloc(1, MUCH);
-	char room[65536];
-	size_t sum = 0;
-	ssize_t n;
-
-	ck_assert_int_eq(socket_send(sock, data, MUCH, true), IO_WAIT);
-	ck_assert_uint_gt(socket_unsent(sock), 0);
-	ck_assert(!socket_is_finished(sock));
-	free(data);
-	while ((n = read(peer, room, sizeof(room))) > 0) {
-		sum += (size_t)n;
-		(void)event_base_loop(base, EVLOOP_NONBLOCK);
-		(void)socket_flush(sock);
-	}
-	ck_assert_int_eq(n, 0);
-	ck_assert_uint_eq(sum, MUCH);
-	ck_assert(socket_is_finished(sock));
-	ck_assert_ptr_null(sock->out.bytes);
+	plain_pair_meet(_i);
+	plain_pair_say("abcdef");
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, 4, &got), IO_DONE);
+	ck_assert_uint_eq(got, 4);
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, 4, &got), IO_WAIT);
+	ck_assert_uint_eq(got, 2);
 }
 END_TEST
 
 START_TEST(receiving_goes_on_after_our_end)
 {
-	ck_assert_int_eq(socket_finish(sock), IO_DONE);
-	ck_assert_int_eq(socket_finish(sock), IO_DONE);
-	ck_assert_int_eq(write(peer, "abc", 3), 3);
-	(void)close(peer);
-	peer = -1;
-	ck_assert_uint_eq(receive_all(), 3);
-	ck_assert_int_eq(ending(), ENDING_FIN);
+	plain_pair_meet(_i);
+	ck_assert_int_eq(socket_finish(plain.sock), IO_DONE);
+	ck_assert_int_eq(socket_finish(plain.sock), IO_DONE);
+	plain_pair_say("abc");
+	plain_pair_leave();
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
+START_TEST(an_ending_of_ours_stops_receiving_and_is_not_replaced)
+{
+	size_t got;
+
+	plain_pair_meet(_i);
+	socket_set_ending(plain.sock, (struct ending){ ENDING_TIMEOUT, "idle" });
+	plain_pair_say("abc");
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
+	ck_assert_uint_eq(got, 0);
+	socket_set_ending(plain.sock, (struct ending){ .kind = ENDING_KILLED });
+	ck_assert_int_eq(plain_pair_ending(), ENDING_TIMEOUT);
+	ck_assert_str_eq(socket_ending(plain.sock).detail, "idle");
+}
+END_TEST
+
+START_TEST(draining_throws_away_up_to_the_end)
+{
+	size_t got;
+
+	plain_pair_meet(_i);
+	ck_assert_int_eq(socket_finish(plain.sock), IO_DONE);
+	plain_pair_say("abc");
+	plain_pair_await();
+	ck_assert_int_eq(socket_drain(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_DONE);
+	ck_assert_uint_eq(got, 3);
+	ck_assert_int_eq(socket_drain(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	ck_assert(!socket_peer_is_gone(plain.sock));
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_drain(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
+	ck_assert_uint_eq(got, 0);
+	ck_assert(socket_peer_is_gone(plain.sock));
+	ck_assert_int_eq(plain_pair_ending(), ENDING_NONE);
+}
+END_TEST
+
+START_TEST(an_end_without_a_good_one_is_still_a_fin)
+{
+	plain_pair_meet(_i);
+	socket_shut(plain.sock);
+	ck_assert(socket_is_finished(plain.sock));
+	ck_assert_int_eq(read(plain.peer, plain.room, 1), 0);
+}
+END_TEST
+
+START_TEST(an_end_is_no_loss)
+{
+	plain_pair_meet(_i);
+	plain_pair_say("abc");
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_NONE);
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_NONE);
+}
+END_TEST
+
+/* ---- TCP alone ---- */
+
+START_TEST(what_came_before_a_reset_is_not_lost)
+{
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
+START_TEST(a_reset_that_a_send_met_first_is_still_a_reset)
+{
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_int_eq(socket_send(plain.sock, "x", 1, false), IO_ENDED);
+	ck_assert_int_eq(socket_error(plain.sock), ECONNRESET);
+	/* The kernel would now say 0, as if it were a FIN. */
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
+START_TEST(a_fin_stands_although_the_peer_reset_what_we_sent_after_it)
+{
+	struct pollfd gone;
+
+	plain_pair_meet(WIRE_TCP);
+	gone = (struct pollfd){ .fd = plain.sock->fd };
+	plain_pair_say("abc");
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_send(plain.sock, "x", 1, false), IO_DONE);
+	ck_assert_int_eq(poll(&gone, 1, 10000), 1); /* POLLHUP: the RST is here */
+	ck_assert_int_eq(socket_send(plain.sock, "y", 1, false), IO_ENDED);
+	ck_assert_int_eq(socket_error(plain.sock), EPIPE);
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
+START_TEST(a_reset_after_a_fin_is_no_loss)
+{
+	struct pollfd gone;
+
+	plain_pair_meet(WIRE_TCP);
+	gone = (struct pollfd){ .fd = plain.sock->fd };
+	plain_pair_say("abc");
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_send(plain.sock, "x", 1, false), IO_DONE);
+	ck_assert_int_eq(poll(&gone, 1, 10000), 1);
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_NONE);
+	ck_assert_int_eq(socket_error(plain.sock), EPIPE);
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
+START_TEST(a_reset_does_not_become_an_end_of_file_by_asking_again)
+{
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_reset();
+	plain_pair_await();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(plain_pair_receive(), 0);
+		ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+		ck_assert_int_eq(socket_error(plain.sock), ECONNRESET);
+	}
 }
 END_TEST
 
@@ -218,23 +217,77 @@ START_TEST(an_abort_is_seen_as_a_reset)
 {
 	char byte;
 
-	socket_abort(sock);
-	ck_assert_int_eq(read(peer, &byte, 1), -1);
+	plain_pair_meet(WIRE_TCP);
+	socket_abort(plain.sock);
+	ck_assert_int_eq(read(plain.peer, &byte, 1), -1);
 	ck_assert_int_eq(errno, ECONNRESET);
 }
 END_TEST
 
-START_TEST(what_is_acknowledged_is_known)
+START_TEST(an_abort_after_our_fin_is_seen_as_a_reset)
 {
-	char room[3];
-	size_t unacked;
+	plain_pair_meet(WIRE_TCP);
+	ck_assert_int_eq(socket_finish(plain.sock), IO_DONE);
+	ck_assert_int_eq(read(plain.peer, plain.room, 1), 0);
+	socket_abort(plain.sock);
+	ck_assert_int_eq(send(plain.peer, "x", 1, MSG_NOSIGNAL), -1);
+	ck_assert_int_eq(errno, EPIPE);
+}
+END_TEST
 
-	ck_assert_int_eq(socket_send(sock, "abc", 3, false), IO_DONE);
-	ck_assert_int_eq(recv(peer, room, 3, MSG_WAITALL), 3);
-	do {
-		unacked = socket_unacked(sock);
-	} while (unacked > 0);
-	ck_assert_uint_eq(unacked, 0);
+START_TEST(a_connection_is_one_once_the_kernel_says_so)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+	int listening = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(listening, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(getsockname(listening, (struct sockaddr *)&address, &len), 0);
+	/* Nobody listens there for the second of two. */
+	if (_i == 0)
+		ck_assert_int_eq(listen(listening, 1), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, len), -1);
+	ck_assert_int_eq(errno, EINPROGRESS);
+	plain_pair_watch(fd, false);
+	ck_assert_int_eq(socket_connected(plain.sock), IO_WAIT);
+	ck_assert_int_ne(socket_local_port(plain.sock), 0);
+	plain_pair_await();
+	ck_assert_int_eq(socket_connected(plain.sock), _i == 0 ? IO_DONE : IO_ENDED);
+	ck_assert_int_eq(socket_error(plain.sock), _i == 0 ? 0 : ECONNREFUSED);
+	ck_assert_int_eq(socket_is_broken(plain.sock), _i != 0);
+	(void)close(listening);
+}
+END_TEST
+
+START_TEST(a_loss_is_known_before_what_it_left_is_read)
+{
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	plain_pair_await();
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_NONE);
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_RESET);
+	ck_assert_int_eq(socket_loss(plain.sock), ENDING_RESET);
+	ck_assert(socket_is_broken(plain.sock));
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
+/* ---- Unix sockets alone ---- */
+
+START_TEST(an_abort_is_the_end_that_a_unix_socket_has)
+{
+	plain_pair_meet(WIRE_UNIX);
+	ck_assert_int_eq(socket_send(plain.sock, "abc", 3, false), IO_DONE);
+	ck_assert_uint_eq(socket_unacked(plain.sock), 0);
+	ck_assert_int_eq(socket_local_port(plain.sock), 0);
+	socket_abort(plain.sock);
+	ck_assert_int_eq(read(plain.peer, plain.room, PLAIN_PAIR_ROOM), 3);
+	ck_assert_int_eq(read(plain.peer, plain.room, PLAIN_PAIR_ROOM), 0);
 }
 END_TEST
 
@@ -243,18 +296,27 @@ int main(void)
 	Suite *suite = suite_create("socket");
 	TCase *tcase = tcase_create("a plain socket");
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, NULL, plain_pair_tear_down);
 	tcase_set_timeout(tcase, 60);
-	tcase_add_test(tcase, a_fin_is_seen_with_the_data_before_it);
-	tcase_add_test(tcase, no_call_is_made_that_would_be_refused);
+	tcase_add_loop_test(tcase, a_fin_is_seen_with_the_data_before_it, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, no_call_is_made_that_would_be_refused, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, no_more_is_read_than_asked_for, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, receiving_goes_on_after_our_end, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, an_ending_of_ours_stops_receiving_and_is_not_replaced, 0,
+	                    WIRE_KINDS);
+	tcase_add_loop_test(tcase, draining_throws_away_up_to_the_end, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, an_end_without_a_good_one_is_still_a_fin, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, an_end_is_no_loss, 0, WIRE_KINDS);
 	tcase_add_test(tcase, what_came_before_a_reset_is_not_lost);
 	tcase_add_test(tcase, a_reset_that_a_send_met_first_is_still_a_reset);
 	tcase_add_test(tcase, a_fin_stands_although_the_peer_reset_what_we_sent_after_it);
-	tcase_add_test(tcase, an_ending_is_latched);
-	tcase_add_test(tcase, a_slow_reader_gets_everything_and_then_the_end);
-	tcase_add_test(tcase, receiving_goes_on_after_our_end);
+	tcase_add_test(tcase, a_reset_after_a_fin_is_no_loss);
+	tcase_add_test(tcase, a_reset_does_not_become_an_end_of_file_by_asking_again);
 	tcase_add_test(tcase, an_abort_is_seen_as_a_reset);
-	tcase_add_test(tcase, what_is_acknowledged_is_known);
+	tcase_add_test(tcase, an_abort_after_our_fin_is_seen_as_a_reset);
+	tcase_add_loop_test(tcase, a_connection_is_one_once_the_kernel_says_so, 0, 2);
+	tcase_add_test(tcase, a_loss_is_known_before_what_it_left_is_read);
+	tcase_add_test(tcase, an_abort_is_the_end_that_a_unix_socket_has);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

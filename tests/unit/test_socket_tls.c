@@ -1,224 +1,147 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What OpenSSL does at the end of a stream, seen through our socket and our
- * BIO, with OpenSSL itself as the client. Each test runs for TLS 1.2 and 1.3.
+ * How a peer ends its stream under TLS, seen through our socket and our BIO, with
+ * OpenSSL itself as the peer. Each test runs for TLS 1.2 and 1.3.
  */
 #include "socket.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 
-#include "config.h"
-#include "socket_tls.h"
+#include "record.h"
 #include "suite.h"
-#include "tls_certificate.h"
-#include "tls_context.h"
-
-enum { ROOM = 65536, MUCH = 4 << 20 };
+#include "tls_pair.h"
 
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+static const unsigned char close_notify[] = { 1, 0 };
+static const unsigned char user_canceled[] = { 1, 90 };
 
-static struct tls_ticket_keys keys;
-static struct tls_context *context;
-static struct tls_io *io;
-static struct event_base *base;
-static struct socket *sock;
-static SSL_CTX *client_ctx;
-static SSL *client;
-static int client_fd;
-static char room[ROOM + SOCKET_RECV_SLACK];
-
-static void wake(void *owner)
+static void meet(int i)
 {
-	(void)owner;
+	tls_pair_meet(WIRE_UNIX, versions[i]);
 }
 
-static struct tls_context *new_context(void)
+static struct socket_tls *ours(void)
 {
-	char path[64];
-	char reason[TLS_REASON_ROOM];
-	int certificate = memfd_create("certificate", 0);
-	FILE *file = fdopen(dup(certificate), "w");
-	struct listener_config listener = { .name = (char *)"test",
-		                            .cert = path,
-		                            .tls_max = TLS_1_3 };
-	struct tls_context *made;
-
-	ck_assert(tls_certificate_make(file));
-	ck_assert_int_eq(fclose(file), 0);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", certificate);
-	made = tls_context_server(&listener, &keys, reason);
-	ck_assert_msg(made != NULL, "%s", reason);
-	(void)close(certificate);
-	return made;
+	return (struct socket_tls *)pair.sock;
 }
 
-static void set_up(void)
+static void expect_peer(size_t bytes, int error)
 {
-	ck_assert(tls_ticket_keys_make(&keys));
-	context = new_context();
-	io = tls_io_new(ROOM);
-	base = event_base_new();
-	client_ctx = SSL_CTX_new(TLS_client_method());
+	ck_assert_uint_eq(tls_pair_peer_receive(), bytes);
+	ck_assert_int_eq(tls_pair_peer_error(), error);
 }
 
-static void tear_down(void)
-{
-	socket_free(sock);
-	sock = NULL;
-	SSL_free(client);
-	client = NULL;
-	if (client_fd >= 0)
-		(void)close(client_fd);
-	SSL_CTX_free(client_ctx);
-	event_base_free(base);
-	tls_io_free(io);
-	tls_context_free(context);
-}
-
-/* Lets the kernel's news reach our side. */
-static void pass(void)
-{
-	(void)event_base_loop(base, EVLOOP_NONBLOCK);
-}
-
-static void meet(int version)
-{
-	enum io opened = IO_WAIT;
-	int pair[2];
-	int met = 0;
-
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
-	client_fd = pair[1];
-	client = SSL_new(client_ctx);
-	ck_assert_int_eq(SSL_set_min_proto_version(client, version), 1);
-	ck_assert_int_eq(SSL_set_max_proto_version(client, version), 1);
-	ck_assert_int_eq(SSL_set_fd(client, client_fd), 1);
-	SSL_set_connect_state(client);
-	sock = socket_tls_accept(context, io, pair[0]);
-	ck_assert(socket_watch(sock, base, true, wake, NULL));
-	while (met != 1 || opened != IO_DONE) {
-		met = SSL_do_handshake(client);
-		pass();
-		if (opened != IO_DONE)
-			opened = socket_open(sock);
-		ck_assert_int_ne(opened, IO_ENDED);
-	}
-}
-
-/* Our side receives to the end of what there is; returns the bytes. */
-static size_t receive(void)
-{
-	size_t sum = 0;
-	size_t got;
-	enum io result;
-
-	pass();
-	do {
-		result = socket_recv(sock, room, ROOM, &got);
-		sum += got;
-	} while (result == IO_DONE);
-	return sum;
-}
-
-static enum ending_kind ending(void)
-{
-	return socket_ending(sock).kind;
-}
-
-static struct socket_tls *tls(void)
-{
-	return (struct socket_tls *)sock;
-}
-
-START_TEST(an_end_without_close_notify_is_a_truncation_and_we_can_still_speak)
-{
-	meet(versions[_i]);
-	ck_assert_int_eq(SSL_write(client, "abc", 3), 3);
-	ck_assert_int_eq(shutdown(client_fd, SHUT_WR), 0);
-	ck_assert_uint_eq(receive(), 3);
-	ck_assert_int_eq(ending(), ENDING_TRUNCATED);
-	ck_assert(!socket_cut_in_record(sock));
-	/* OpenSSL was not told of it, so it has neither complained nor given up. */
-	ck_assert_int_eq(socket_send(sock, "defg", 4, true), IO_DONE);
-	ck_assert_int_eq(SSL_read(client, room, ROOM), 4);
-	ck_assert_int_eq(SSL_read(client, room, ROOM), 0);
-	ck_assert_int_eq(SSL_get_error(client, 0), SSL_ERROR_ZERO_RETURN);
-}
-END_TEST
-
-START_TEST(an_end_within_a_header_is_one_within_a_record)
-{
-	meet(versions[_i]);
-	ck_assert_int_eq(write(client_fd, "\x17\x03\x03", 3), 3);
-	ck_assert_int_eq(shutdown(client_fd, SHUT_WR), 0);
-	ck_assert_uint_eq(receive(), 0);
-	ck_assert_int_eq(ending(), ENDING_TRUNCATED);
-	ck_assert(socket_cut_in_record(sock));
-}
-END_TEST
-
-START_TEST(an_end_after_our_close_notify_is_unanswered)
-{
-	meet(versions[_i]);
-	ck_assert_int_eq(socket_finish(sock), IO_DONE);
-	ck_assert_int_eq(shutdown(client_fd, SHUT_WR), 0);
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_UNANSWERED);
-}
-END_TEST
+/* ---- the peer's end ---- */
 
 START_TEST(close_notify_is_a_clean_end_and_what_follows_it_is_ignored)
 {
-	meet(versions[_i]);
-	ck_assert_int_eq(SSL_write(client, "abc", 3), 3);
-	ck_assert_int_eq(SSL_shutdown(client), 0);
-	ck_assert_int_eq(write(client_fd, "noise", 5), 5);
-	ck_assert_uint_eq(receive(), 3);
-	ck_assert_int_eq(ending(), ENDING_CLOSE_NOTIFY);
-	ck_assert_uint_eq(tls()->in.len, 0);
+	meet(_i);
+	tls_pair_say("abc");
+	tls_pair_say_close_notify();
+	tls_pair_write("noise", 5);
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_CLOSE_NOTIFY);
+	ck_assert_ptr_null(ours()->in.bytes);
 }
 END_TEST
 
-START_TEST(data_still_comes_after_our_close_notify)
+START_TEST(a_peer_that_has_ended_still_hears_us)
 {
-	meet(versions[_i]);
-	ck_assert_int_eq(socket_finish(sock), IO_DONE);
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(SSL_write(client, "abc", 3), 3);
-		ck_assert_uint_eq(receive(), 3);
+	meet(_i);
+	tls_pair_say_close_notify();
+	(void)tls_pair_receive();
+	ck_assert_int_eq(socket_send(pair.sock, "abc", 3, false), IO_DONE);
+	ck_assert_int_eq(socket_send(pair.sock, "def", 3, true), IO_DONE);
+	expect_peer(6, SSL_ERROR_ZERO_RETURN);
+}
+END_TEST
+
+START_TEST(an_end_without_close_notify_is_a_truncation_and_we_can_still_speak)
+{
+	meet(_i);
+	tls_pair_say("abc");
+	tls_pair_fin();
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+	ck_assert(!socket_cut_in_record(pair.sock));
+	/* OpenSSL was not told of it, so it has neither complained nor given up. */
+	ck_assert(!socket_has_alerted(pair.sock));
+	ck_assert_int_eq(socket_send(pair.sock, "defg", 4, true), IO_DONE);
+	expect_peer(4, SSL_ERROR_ZERO_RETURN);
+}
+END_TEST
+
+START_TEST(an_end_within_a_record_is_told_from_one_between_records)
+{
+	static const size_t cuts[] = { 1, 4, 5, 6, 7, 100 };
+	unsigned char record[100 + RECORD_OVERHEAD] = { 0 };
+
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		meet(_i);
+		ck_assert_uint_gt(tls_pair_seal(RECORD_DATA, record, 100, record), cuts[i]);
+		tls_pair_write(record, cuts[i]);
+		tls_pair_fin();
+		ck_assert_uint_eq(tls_pair_receive(), 0);
+		ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+		ck_assert(socket_cut_in_record(pair.sock));
+		ck_assert_int_eq(socket_send(pair.sock, "defg", 4, true), IO_DONE);
+		expect_peer(4, SSL_ERROR_ZERO_RETURN);
 	}
-	ck_assert_int_eq(SSL_shutdown(client), 0);
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_CLOSE_NOTIFY);
 }
 END_TEST
 
-START_TEST(close_notify_behind_a_write_that_the_kernel_refused_arrives_in_order)
+START_TEST(a_close_notify_that_is_not_whole_is_none)
 {
-	char *data = calloc(1, MUCH);
-	size_t sum = 0;
-	int n;
+	unsigned char record[sizeof(close_notify) + RECORD_OVERHEAD];
+	size_t len;
 
-	meet(versions[_i]);
-	ck_assert_int_eq(socket_send(sock, data, MUCH, false), IO_WAIT);
-	ck_assert_int_eq(socket_finish(sock), IO_WAIT);
-	free(data);
-	do {
-		n = SSL_read(client, room, ROOM);
-		if (n > 0)
-			sum += (size_t)n;
-		pass();
-		(void)socket_flush(sock);
-	} while (n > 0 || SSL_get_error(client, n) == SSL_ERROR_WANT_READ);
-	ck_assert_int_eq(SSL_get_error(client, n), SSL_ERROR_ZERO_RETURN);
-	ck_assert_uint_eq(sum, MUCH);
+	meet(_i);
+	len = tls_pair_seal(RECORD_ALERT, close_notify, sizeof(close_notify), record);
+	tls_pair_write(record, len - 1);
+	tls_pair_fin();
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+	ck_assert(socket_cut_in_record(pair.sock));
+}
+END_TEST
+
+START_TEST(a_close_notify_that_nobody_encrypted_is_a_truncation)
+{
+	meet(_i);
+	tls_pair_write("\x15\x03\x03\x00\x02\x01\x00", 7);
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+}
+END_TEST
+
+START_TEST(user_canceled_is_no_close_notify)
+{
+	unsigned char record[sizeof(user_canceled) + RECORD_OVERHEAD];
+
+	meet(_i);
+	tls_pair_write(record, tls_pair_seal(RECORD_ALERT, user_canceled, 2, record));
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_NONE);
+	tls_pair_fin();
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+}
+END_TEST
+
+START_TEST(user_canceled_and_then_close_notify_is_a_clean_end)
+{
+	unsigned char record[sizeof(user_canceled) + RECORD_OVERHEAD];
+
+	meet(_i);
+	tls_pair_write(record, tls_pair_seal(RECORD_ALERT, user_canceled, 2, record));
+	tls_pair_write(record, tls_pair_seal(RECORD_ALERT, close_notify, 2, record));
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_CLOSE_NOTIFY);
 }
 END_TEST
 
@@ -226,117 +149,170 @@ START_TEST(a_fatal_alert_is_told_once_and_stays_told)
 {
 	static const unsigned char no_record[] = { 0x17, 3, 3, 0xff, 0xff };
 
-	meet(versions[_i]);
-	/* The client chokes on it, and says so. */
-	ck_assert_int_eq(write(sock->fd, no_record, sizeof(no_record)), sizeof(no_record));
-	ck_assert_int_le(SSL_read(client, room, ROOM), 0);
-	ERR_clear_error(); /* the client's; both ends share this thread's queue */
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_ALERT);
-	ck_assert_str_eq(socket_ending(sock).detail, "record_overflow");
-	ck_assert_int_eq(shutdown(client_fd, SHUT_WR), 0);
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_ALERT);
-	ck_assert_int_eq(socket_send(sock, "x", 1, true), IO_ENDED);
+	meet(_i);
+	/* The peer chokes on it, and says so. */
+	ck_assert_int_eq(write(pair.sock->fd, no_record, sizeof(no_record)), sizeof(no_record));
+	expect_peer(0, SSL_ERROR_SSL);
+	tls_pair_post();
+	for (int i = 0; i < 3; i++) {
+		(void)tls_pair_receive();
+		ck_assert_int_eq(tls_pair_ending(), ENDING_ALERT);
+		ck_assert_str_eq(socket_ending(pair.sock).detail, "record_overflow");
+	}
+	tls_pair_fin();
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_ALERT);
+	/* To a peer that gave up there is nothing to say, not even close_notify. */
+	ck_assert_int_eq(socket_send(pair.sock, "x", 1, true), IO_ENDED);
+	ck_assert_int_eq(socket_finish(pair.sock), IO_ENDED);
+	ck_assert_int_eq(recv(pair.fd, pair.room, 1, MSG_DONTWAIT), -1);
 }
 END_TEST
 
 START_TEST(a_forged_record_is_a_violation_and_our_alert_goes_out)
 {
-	static const unsigned char forged[5 + 32] = { 0x17, 3, 3, 0, 32 };
+	unsigned char record[3 + RECORD_OVERHEAD];
+	size_t len;
 
-	meet(versions[_i]);
-	ck_assert_int_eq(write(client_fd, forged, sizeof(forged)), sizeof(forged));
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_VIOLATION);
-	ck_assert_str_eq(socket_ending(sock).detail, "bad_record_mac");
-	ck_assert(socket_has_alerted(sock));
-	ck_assert_int_le(SSL_read(client, room, ROOM), 0);
-	ck_assert_int_eq(SSL_get_error(client, -1), SSL_ERROR_SSL);
+	meet(_i);
+	tls_pair_write(record, tls_pair_seal(RECORD_DATA, "abc", 3, record));
+	len = tls_pair_seal(RECORD_DATA, "def", 3, record);
+	record[len - 1] ^= 1;
+	tls_pair_write(record, len);
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_VIOLATION);
+	ck_assert_str_eq(socket_ending(pair.sock).detail, "bad_record_mac");
+	ck_assert(socket_has_alerted(pair.sock));
+	ck_assert_int_eq(socket_finish(pair.sock), IO_ENDED);
+	ck_assert_uint_eq(tls_pair_peer_receive(), 0);
+	ck_assert_int_eq(ERR_GET_REASON(ERR_peek_error()),
+	                 SSL_AD_REASON_OFFSET + SSL_AD_BAD_RECORD_MAC);
+	ERR_clear_error();
 }
 END_TEST
 
-START_TEST(a_close_notify_that_nobody_encrypted_is_a_truncation)
-{
-	meet(versions[_i]);
-	ck_assert_int_eq(write(client_fd, "\x15\x03\x03\x00\x02\x01\x00", 7), 7);
-	(void)receive();
-	ck_assert_int_eq(ending(), ENDING_TRUNCATED);
-}
-END_TEST
+/* ---- the network's end ---- */
 
-START_TEST(an_idle_socket_holds_no_buffer)
+START_TEST(a_reset_is_a_reset_whoever_meets_it_first)
 {
-	meet(versions[_i]);
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(SSL_write(client, "abc", 3), 3);
-		ck_assert_uint_eq(receive(), 3);
-		ck_assert_int_eq(socket_send(sock, "abc", 3, false), IO_DONE);
-		ck_assert_int_eq(SSL_read(client, room, ROOM), 3);
+	/* A send, and then a recv(), for which the kernel would have a 0. */
+	for (int send_first = 0; send_first < 2; send_first++) {
+		tls_pair_meet(WIRE_TCP, versions[_i]);
+		tls_pair_say("abc");
+		ck_assert_uint_eq(tls_pair_await(), 3);
+		tls_pair_reset();
+		while (poll(&(struct pollfd){ .fd = pair.sock->fd }, 1, -1) != 1)
+			continue;
+		if (send_first)
+			ck_assert_int_eq(socket_send(pair.sock, "x", 1, false), IO_ENDED);
+		ck_assert_uint_eq(tls_pair_await(), 0);
+		ck_assert_int_eq(tls_pair_ending(), ENDING_RESET);
+		ck_assert_int_eq(socket_send(pair.sock, "x", 1, true), IO_ENDED);
 	}
-	ck_assert_ptr_null(tls()->in.bytes);
-	ck_assert_ptr_null(sock->out.bytes);
 }
 END_TEST
 
-START_TEST(no_ticket_is_on_the_wire_before_our_first_word)
+START_TEST(what_came_before_a_reset_is_not_lost)
 {
-	char byte;
-
-	meet(TLS1_3_VERSION);
-	pass();
-	ck_assert_int_eq(recv(client_fd, &byte, 1, MSG_PEEK), -1);
-	ck_assert_int_eq(errno, EAGAIN);
-	ck_assert(!SSL_SESSION_is_resumable(SSL_get0_session(client)));
-	ck_assert_int_eq(socket_send(sock, "abc", 3, false), IO_DONE);
-	ck_assert_int_eq(SSL_read(client, room, ROOM), 3);
-	ck_assert(SSL_SESSION_is_resumable(SSL_get0_session(client)));
+	for (int send_first = 0; send_first < 2; send_first++) {
+		tls_pair_meet(WIRE_TCP, versions[_i]);
+		tls_pair_say("abc");
+		tls_pair_reset();
+		while (poll(&(struct pollfd){ .fd = pair.sock->fd }, 1, -1) != 1)
+			continue;
+		if (send_first)
+			ck_assert_int_eq(socket_send(pair.sock, "x", 1, false), IO_ENDED);
+		ck_assert_uint_eq(tls_pair_await(), 3);
+		ck_assert_int_eq(tls_pair_ending(), ENDING_RESET);
+	}
 }
 END_TEST
 
-START_TEST(close_notify_is_a_word_that_brings_a_ticket)
+/* A peer that says its last, closes, and so resets what we send it. */
+static void say_last_and_leave(int version, bool well)
 {
-	meet(TLS1_3_VERSION);
-	ck_assert_int_eq(socket_finish(sock), IO_DONE);
-	ck_assert_int_eq(SSL_read(client, room, ROOM), 0);
-	ck_assert_int_eq(SSL_get_error(client, 0), SSL_ERROR_ZERO_RETURN);
-	ck_assert(SSL_SESSION_is_resumable(SSL_get0_session(client)));
+	struct pollfd gone;
+
+	tls_pair_meet(WIRE_TCP, version);
+	gone = (struct pollfd){ .fd = pair.sock->fd };
+	tls_pair_say("abc");
+	if (well)
+		tls_pair_say_close_notify();
+	tls_pair_leave();
+	ck_assert_int_eq(socket_send(pair.sock, "x", 1, false), IO_DONE);
+	while (poll(&gone, 1, -1) != 1)
+		continue; /* POLLHUP: the RST is here */
+	ck_assert_int_eq(socket_send(pair.sock, "y", 1, false), IO_ENDED);
+	ck_assert_int_eq(socket_error(pair.sock), EPIPE);
+}
+
+START_TEST(what_a_peer_said_stands_although_it_resets_what_we_send_later)
+{
+	say_last_and_leave(versions[_i], true);
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_CLOSE_NOTIFY);
+	say_last_and_leave(versions[_i], false);
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
 }
 END_TEST
 
-START_TEST(memory_of_a_released_socket_is_facts_only)
+/* ---- records ---- */
+
+START_TEST(a_record_that_comes_in_pieces_is_put_together)
 {
-	meet(versions[_i]);
-	socket_release(sock);
-	ck_assert_ptr_null(tls()->ssl);
-	ck_assert_str_eq(socket_tls_facts(sock)->version,
-	                 versions[_i] == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3");
+	unsigned char record[RECORD_LONGEST + RECORD_OVERHEAD] = { 0 };
+	size_t len;
+	size_t at = 0;
+
+	meet(_i);
+	len = tls_pair_seal(RECORD_DATA, record, RECORD_LONGEST, record);
+	for (; len - at > 1000; at += 1000) {
+		tls_pair_write(record + at, 1000);
+		ck_assert_uint_eq(tls_pair_receive(), 0);
+	}
+	tls_pair_write(record + at, len - at);
+	ck_assert_uint_eq(tls_pair_receive(), RECORD_LONGEST);
+	ck_assert_int_eq(tls_pair_ending(), ENDING_NONE);
+}
+END_TEST
+
+START_TEST(no_record_waits_for_the_next_one)
+{
+	meet(_i);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(SSL_write(pair.peer, "abc", 3), 3);
+	tls_pair_post();
+	ck_assert_uint_eq(tls_pair_receive(), 300);
+	ck_assert_ptr_null(ours()->in.bytes);
 }
 END_TEST
 
 int main(void)
 {
 	Suite *suite = suite_create("socket_tls");
-	TCase *tcase = tcase_create("a TLS socket");
+	TCase *tcase = tcase_create("the peer's end");
 
-	tcase_add_checked_fixture(tcase, set_up, tear_down);
+	tcase_add_checked_fixture(tcase, tls_pair_set_up, tls_pair_tear_down);
 	tcase_set_timeout(tcase, 60);
-	tcase_add_loop_test(
-		tcase, an_end_without_close_notify_is_a_truncation_and_we_can_still_speak, 0, 2);
-	tcase_add_loop_test(tcase, an_end_within_a_header_is_one_within_a_record, 0, 2);
-	tcase_add_loop_test(tcase, an_end_after_our_close_notify_is_unanswered, 0, 2);
 	tcase_add_loop_test(tcase, close_notify_is_a_clean_end_and_what_follows_it_is_ignored, 0,
 	                    2);
-	tcase_add_loop_test(tcase, data_still_comes_after_our_close_notify, 0, 2);
+	tcase_add_loop_test(tcase, a_peer_that_has_ended_still_hears_us, 0, 2);
 	tcase_add_loop_test(
-		tcase, close_notify_behind_a_write_that_the_kernel_refused_arrives_in_order, 0, 2);
+		tcase, an_end_without_close_notify_is_a_truncation_and_we_can_still_speak, 0, 2);
+	tcase_add_loop_test(tcase, an_end_within_a_record_is_told_from_one_between_records, 0, 2);
+	tcase_add_loop_test(tcase, a_close_notify_that_is_not_whole_is_none, 0, 2);
+	tcase_add_loop_test(tcase, a_close_notify_that_nobody_encrypted_is_a_truncation, 0, 2);
+	tcase_add_loop_test(tcase, user_canceled_is_no_close_notify, 0, 2);
+	tcase_add_loop_test(tcase, user_canceled_and_then_close_notify_is_a_clean_end, 0, 2);
 	tcase_add_loop_test(tcase, a_fatal_alert_is_told_once_and_stays_told, 0, 2);
 	tcase_add_loop_test(tcase, a_forged_record_is_a_violation_and_our_alert_goes_out, 0, 2);
-	tcase_add_loop_test(tcase, a_close_notify_that_nobody_encrypted_is_a_truncation, 0, 2);
-	tcase_add_loop_test(tcase, an_idle_socket_holds_no_buffer, 0, 2);
-	tcase_add_test(tcase, no_ticket_is_on_the_wire_before_our_first_word);
-	tcase_add_test(tcase, close_notify_is_a_word_that_brings_a_ticket);
-	tcase_add_loop_test(tcase, memory_of_a_released_socket_is_facts_only, 0, 2);
+	tcase_add_loop_test(tcase, a_reset_is_a_reset_whoever_meets_it_first, 0, 2);
+	tcase_add_loop_test(tcase, what_came_before_a_reset_is_not_lost, 0, 2);
+	tcase_add_loop_test(tcase, what_a_peer_said_stands_although_it_resets_what_we_send_later, 0,
+	                    2);
+	tcase_add_loop_test(tcase, a_record_that_comes_in_pieces_is_put_together, 0, 2);
+	tcase_add_loop_test(tcase, no_record_waits_for_the_next_one, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -74,6 +74,45 @@ START_TEST(writes_are_gathered_and_never_refused)
 }
 END_TEST
 
+START_TEST(more_than_a_turn_gathers_goes_out_in_between_and_in_order)
+{
+	enum { RECORD = 16000, RECORDS = 20 };
+	static char record[RECORD];
+	static char seen[RECORD];
+
+	tls.base.writable = false;
+	tls_io_begin(io, &tls, 0);
+	for (int i = 0; i < RECORDS; i++) {
+		memset(record, 'a' + i, RECORD);
+		ck_assert_int_eq(BIO_write(tls_io_bio(io), record, RECORD), RECORD);
+	}
+	ck_assert_uint_gt(socket_unsent(&tls.base), 0);
+	tls_io_end(io, false);
+	ck_assert_uint_eq(socket_unsent(&tls.base), RECORD * RECORDS);
+	for (int i = 0; i < RECORDS; i++) {
+		tls.base.writable = true;
+		(void)socket_flush(&tls.base);
+		ck_assert_int_eq(recv(peer, seen, RECORD, 0), RECORD);
+		memset(record, 'a' + i, RECORD);
+		ck_assert_mem_eq(seen, record, RECORD);
+	}
+	ck_assert_uint_eq(socket_unsent(&tls.base), 0);
+}
+END_TEST
+
+START_TEST(what_comes_to_mind_after_our_fin_is_dropped)
+{
+	char seen;
+
+	socket_shut(&tls.base);
+	tls_io_begin(io, &tls, 0);
+	ck_assert_int_eq(BIO_write(tls_io_bio(io), "abc", 3), 3);
+	tls_io_end(io, false);
+	ck_assert_uint_eq(socket_unsent(&tls.base), 0);
+	ck_assert_int_eq(recv(peer, &seen, 1, 0), 0);
+}
+END_TEST
+
 START_TEST(a_turn_reads_no_more_than_it_may)
 {
 	ck_assert_int_eq(write(peer, "0123456789", 10), 10);
@@ -153,6 +192,8 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, end_of_file_is_not_for_openssl);
 	tcase_add_test(tcase, writes_are_gathered_and_never_refused);
+	tcase_add_test(tcase, more_than_a_turn_gathers_goes_out_in_between_and_in_order);
+	tcase_add_test(tcase, what_comes_to_mind_after_our_fin_is_dropped);
 	tcase_add_test(tcase, a_turn_reads_no_more_than_it_may);
 	tcase_add_test(tcase, what_was_not_asked_for_waits_in_the_socket);
 	tcase_add_test(tcase, the_framing_knows_where_a_record_ends);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls_error.h"
 
+#include <errno.h>
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -76,6 +78,26 @@ START_TEST(a_sentence_names_the_file_and_the_first_cause)
 }
 END_TEST
 
+START_TEST(a_sentence_has_the_systems_words_for_its_errors)
+{
+	char room[256];
+
+	ERR_raise_data(ERR_LIB_SYS, ENOENT, "calling fopen(file.pem, r)");
+	ERR_raise(ERR_LIB_SSL, ERR_R_SYS_LIB);
+	ck_assert_str_eq(tls_error_sentence("file.pem", room, sizeof(room)),
+	                 "file.pem: No such file or directory");
+}
+END_TEST
+
+START_TEST(a_sentence_fits_its_room)
+{
+	char room[8];
+
+	ERR_raise(ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER);
+	ck_assert_str_eq(tls_error_sentence("file.pem", room, sizeof(room)), "file.pe");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("tls_error");
@@ -88,6 +110,8 @@ int main(void)
 	tcase_add_test(tcase, a_peer_that_dislikes_our_certificate_is_told_from_others);
 	tcase_add_test(tcase, who_just_leaves_in_a_handshake_has_closed);
 	tcase_add_test(tcase, a_sentence_names_the_file_and_the_first_cause);
+	tcase_add_test(tcase, a_sentence_has_the_systems_words_for_its_errors);
+	tcase_add_test(tcase, a_sentence_fits_its_room);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls_context.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+#include "certificates.h"
+#include "config.h"
+#include "folder.h"
+#include "suite.h"
+
+enum { PATH_ROOM = FOLDER_ROOM + 32 };
+
+static char folder[FOLDER_ROOM];
+static char cert[PATH_ROOM];
+static char key[PATH_ROOM];
+static char reason[TLS_REASON_ROOM];
+static struct tls_ticket_keys keys;
+static struct listener_config listener;
+static struct backend_config backend;
+
+static char *file_in_folder(char *room, const char *name)
+{
+	(void)snprintf(room, PATH_ROOM, "%s/%s", folder, name);
+	return room;
+}
+
+static void set_up(void)
+{
+	listener = (struct listener_config){ .name = (char *)"test",
+		                             .cert = file_in_folder(cert, "adieu.pem"),
+		                             .tls_max = TLS_1_3 };
+	backend = (struct backend_config){ .name = (char *)"test", .tls = true };
+	ck_assert(tls_ticket_keys_make(&keys));
+}
+
+static void expect_reason(const char *about, const char *text)
+{
+	ck_assert_msg(strncmp(reason, about, strlen(about)) == 0 && strstr(reason, text) != NULL,
+	              "it says: %s", reason);
+}
+
+static void expect_refusal(const char *about, const char *text)
+{
+	ck_assert_ptr_null(tls_context_server(&listener, &keys, reason));
+	expect_reason(about, text);
+}
+
+static struct tls_context *server(void)
+{
+	struct tls_context *context = tls_context_server(&listener, &keys, reason);
+
+	ck_assert_msg(context != NULL, "%s", reason);
+	return context;
+}
+
+/* ---- certificates ---- */
+
+START_TEST(one_file_may_hold_certificate_and_key)
+{
+	tls_context_free(server());
+	listener.key = listener.cert;
+	tls_context_free(server());
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_is_named)
+{
+	listener.cert = (char *)"/no/such.pem";
+	expect_refusal("/no/such.pem: ", "No such file");
+	listener.cert = cert;
+	listener.key = (char *)"/no/such.key";
+	expect_refusal("/no/such.key: ", "No such file");
+}
+END_TEST
+
+START_TEST(a_file_without_a_key_is_named)
+{
+	/* The authority's, which is a certificate alone. */
+	expect_refusal(file_in_folder(cert, "ca.pem"), "holds no private key");
+}
+END_TEST
+
+START_TEST(a_key_with_a_passphrase_is_refused_and_nobody_is_asked)
+{
+	EVP_PKEY *pair = EVP_EC_gen("P-256");
+	FILE *file;
+
+	listener.key = file_in_folder(key, "encrypted.pem");
+	file = fopen(key, "w");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(PEM_write_PrivateKey(file, pair, EVP_aes_128_cbc(),
+	                                      (const unsigned char *)"secret", 6, NULL, NULL),
+	                 1);
+	ck_assert_int_eq(fclose(file), 0);
+	EVP_PKEY_free(pair);
+	expect_refusal(key, "encrypted, and adieu takes no passphrase");
+}
+END_TEST
+
+START_TEST(a_key_that_is_not_the_certificates_is_told)
+{
+	listener.key = file_in_folder(key, "backend.pem");
+	expect_refusal(key, "key values mismatch");
+}
+END_TEST
+
+START_TEST(a_key_of_another_kind_is_told)
+{
+	listener.key = file_in_folder(key, "adieu-rsa.pem");
+	expect_refusal(key, "different key types");
+}
+END_TEST
+
+START_TEST(an_authority_that_cannot_be_loaded_is_named)
+{
+	backend.verify = true;
+	backend.ca = (char *)"/no/such.pem";
+	ck_assert_ptr_null(tls_context_client(&backend, reason));
+	expect_reason("/no/such.pem: ", "No such file");
+}
+END_TEST
+
+/* ---- settings ---- */
+
+START_TEST(ciphers_that_do_not_exist_are_told)
+{
+	listener.ciphers = (char *)"ROT13";
+	expect_refusal("TLS settings: ", "no cipher match");
+	listener.ciphers = NULL;
+	listener.ciphersuites = (char *)"TLS_ROT13";
+	expect_refusal("TLS settings: ", "");
+}
+END_TEST
+
+START_TEST(versions_are_the_listeners)
+{
+	static const int expected[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+	for (int min = TLS_1_2; min <= TLS_1_3; min++) {
+		for (int max = min; max <= TLS_1_3; max++) {
+			struct tls_context *context;
+			SSL *ssl;
+
+			listener.tls_min = (enum tls_version)min;
+			listener.tls_max = (enum tls_version)max;
+			context = server();
+			ssl = tls_context_new_ssl(context);
+			ck_assert_int_eq(SSL_get_min_proto_version(ssl), expected[min]);
+			ck_assert_int_eq(SSL_get_max_proto_version(ssl), expected[max]);
+			SSL_free(ssl);
+			tls_context_free(context);
+		}
+	}
+}
+END_TEST
+
+/* Every cipher has forward secrecy and authenticates what it encrypts. */
+static void expect_good_ciphers(struct tls_context *context)
+{
+	SSL *ssl = tls_context_new_ssl(context);
+	STACK_OF(SSL_CIPHER) *ciphers = SSL_get1_supported_ciphers(ssl);
+
+	ck_assert_int_eq(sk_SSL_CIPHER_num(ciphers), 3 + 6);
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++) {
+		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(ciphers, i);
+		int exchange = SSL_CIPHER_get_kx_nid(cipher);
+
+		ck_assert_msg(SSL_CIPHER_is_aead(cipher), "%s", SSL_CIPHER_get_name(cipher));
+		ck_assert_msg(exchange == NID_kx_ecdhe || exchange == NID_kx_any, "%s",
+		              SSL_CIPHER_get_name(cipher));
+	}
+	sk_SSL_CIPHER_free(ciphers);
+	ck_assert_int_eq(SSL_get_min_proto_version(ssl), TLS1_2_VERSION);
+	ck_assert_int_ge(SSL_get_security_level(ssl), 2);
+	SSL_free(ssl);
+}
+
+START_TEST(what_nobody_has_set_is_safe)
+{
+	struct tls_context *context = server();
+
+	expect_good_ciphers(context);
+	tls_context_free(context);
+	context = tls_context_client(&backend, reason);
+	expect_good_ciphers(context);
+	tls_context_free(context);
+}
+END_TEST
+
+START_TEST(ciphers_are_the_listeners)
+{
+	struct tls_context *context;
+	SSL *ssl;
+
+	listener.ciphers = (char *)"ECDHE-ECDSA-AES256-GCM-SHA384";
+	listener.ciphersuites = (char *)"";
+	context = server();
+	ssl = tls_context_new_ssl(context);
+	ck_assert_str_eq(SSL_get_cipher_list(ssl, 0), "ECDHE-ECDSA-AES256-GCM-SHA384");
+	ck_assert_ptr_null(SSL_get_cipher_list(ssl, 1));
+	SSL_free(ssl);
+	tls_context_free(context);
+}
+END_TEST
+
+START_TEST(renegotiation_and_the_stateful_cache_are_off)
+{
+	struct tls_context *context = server();
+	SSL *ssl = tls_context_new_ssl(context);
+
+	ck_assert((SSL_get_options(ssl) & SSL_OP_NO_RENEGOTIATION) != 0);
+	ck_assert((SSL_get_options(ssl) & SSL_OP_NO_COMPRESSION) != 0);
+	ck_assert_int_eq(SSL_CTX_get_session_cache_mode(SSL_get_SSL_CTX(ssl)), SSL_SESS_CACHE_OFF);
+	SSL_free(ssl);
+	tls_context_free(context);
+}
+END_TEST
+
+START_TEST(ticket_keys_are_those_it_was_given)
+{
+	struct tls_context *context = server();
+	SSL *ssl = tls_context_new_ssl(context);
+	unsigned char seen[sizeof(keys.bytes)];
+
+	ck_assert_int_eq(SSL_CTX_get_tlsext_ticket_keys(SSL_get_SSL_CTX(ssl), seen, sizeof(seen)),
+	                 1);
+	ck_assert_mem_eq(seen, keys.bytes, sizeof(seen));
+	ck_assert_uint_eq(SSL_get_num_tickets(ssl), 0);
+	SSL_free(ssl);
+	tls_context_free(context);
+}
+END_TEST
+
+START_TEST(no_two_ticket_keys_are_the_same)
+{
+	struct tls_ticket_keys others;
+
+	ck_assert(tls_ticket_keys_make(&others));
+	ck_assert_mem_ne(keys.bytes, others.bytes, sizeof(keys.bytes));
+}
+END_TEST
+
+START_TEST(a_listeners_name_may_be_long)
+{
+	char name[200];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	listener.name = name;
+	tls_context_free(server());
+}
+END_TEST
+
+START_TEST(a_backend_is_verified_where_that_was_asked_for)
+{
+	struct tls_context *context = tls_context_client(&backend, reason);
+
+	ck_assert(!tls_context_verifies(context));
+	tls_context_free(context);
+	backend.verify = true;
+	for (int i = 0; i < 2; i++) {
+		context = tls_context_client(&backend, reason);
+		ck_assert_msg(context != NULL, "%s", reason);
+		ck_assert(tls_context_verifies(context));
+		tls_context_free(context);
+		backend.ca = file_in_folder(cert, "ca.pem");
+	}
+}
+END_TEST
+
+START_TEST(a_connection_outlives_its_context)
+{
+	struct tls_context *context = server();
+	SSL *ssl = tls_context_new_ssl(context);
+
+	tls_context_free(context);
+	tls_context_free(NULL);
+	ck_assert_ptr_nonnull(SSL_get_certificate(ssl));
+	SSL_free(ssl);
+}
+END_TEST
+
+static void make_folder(void)
+{
+	folder_make(folder);
+	certificates_write(folder);
+}
+
+static void remove_folder(void)
+{
+	folder_remove(folder);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("tls_context");
+	TCase *tcase = tcase_create("contexts");
+
+	tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
+	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_test(tcase, one_file_may_hold_certificate_and_key);
+	tcase_add_test(tcase, a_file_that_is_not_there_is_named);
+	tcase_add_test(tcase, a_file_without_a_key_is_named);
+	tcase_add_test(tcase, a_key_with_a_passphrase_is_refused_and_nobody_is_asked);
+	tcase_add_test(tcase, a_key_that_is_not_the_certificates_is_told);
+	tcase_add_test(tcase, a_key_of_another_kind_is_told);
+	tcase_add_test(tcase, an_authority_that_cannot_be_loaded_is_named);
+	tcase_add_test(tcase, ciphers_that_do_not_exist_are_told);
+	tcase_add_test(tcase, versions_are_the_listeners);
+	tcase_add_test(tcase, what_nobody_has_set_is_safe);
+	tcase_add_test(tcase, ciphers_are_the_listeners);
+	tcase_add_test(tcase, renegotiation_and_the_stateful_cache_are_off);
+	tcase_add_test(tcase, ticket_keys_are_those_it_was_given);
+	tcase_add_test(tcase, no_two_ticket_keys_are_the_same);
+	tcase_add_test(tcase, a_listeners_name_may_be_long);
+	tcase_add_test(tcase, a_backend_is_verified_where_that_was_asked_for);
+	tcase_add_test(tcase, a_connection_outlives_its_context);
+	suite_add_tcase(suite, tcase);
+	return suite_run(suite);
+}
