@@ -40,7 +40,7 @@ static enum relay_verdict relay_refuse(struct relay *relay)
 
 static bool relay_watch_backend(struct relay *relay)
 {
-	if (socket_watch(relay->backend, relay->worker->base, false, relay_wake, relay))
+	if (socket_watch(relay->backend, &relay->worker->poller, false, relay_wake, relay))
 		return true;
 	socket_free(relay->backend);
 	relay->backend = NULL;

@@ -37,28 +37,32 @@ static void socket_on_event(evutil_socket_t fd, short what, void *arg)
 		sock->readable = true;
 	if (what & EV_WRITE)
 		sock->writable = true;
+	if (what & EV_CLOSED)
+		sock->readable = sock->hung_up = true;
 	sock->wake(sock->owner);
 }
 
-static bool socket_register(struct socket *sock, struct event_base *base)
+static bool socket_register(struct socket *sock)
 {
 	const short write = sock->watches_write ? EV_WRITE : 0;
 
-	if (event_assign(&sock->event, base, sock->fd, EV_READ | write | EV_ET | EV_PERSIST,
-	                 socket_on_event, sock) != 0)
+	if (event_assign(&sock->event, sock->poller->base, sock->fd,
+	                 EV_READ | EV_CLOSED | write | EV_ET | EV_PERSIST, socket_on_event,
+	                 sock) != 0)
 		return false;
 	sock->watched = event_add(&sock->event, NULL) == 0;
 	return sock->watched;
 }
 
-bool socket_watch(struct socket *sock, struct event_base *base, bool connected, socket_wake *wake,
+bool socket_watch(struct socket *sock, struct poller *poller, bool connected, socket_wake *wake,
                   void *owner)
 {
+	sock->poller = poller;
 	sock->wake = wake;
 	sock->owner = owner;
 	sock->writable = connected;
 	sock->watches_write = !connected;
-	return socket_register(sock, base);
+	return socket_register(sock);
 }
 
 static void socket_drop_queue(struct socket *sock)
@@ -85,7 +89,7 @@ static enum io socket_refused(struct socket *sock)
 	(void)event_del(&sock->event); /* it is assigned */
 	sock->watched = false;
 	sock->watches_write = true;
-	if (socket_register(sock, event_get_base(&sock->event)))
+	if (socket_register(sock))
 		return IO_WAIT;
 	socket_fail(sock, ENOMEM);
 	return IO_ENDED;
@@ -107,6 +111,14 @@ enum io socket_connected(struct socket *sock)
 	return error == ECONNRESET || error == EPIPE ? IO_DONE : IO_ENDED;
 }
 
+/* A short read took all there was; only a FIN can be right behind it. See poller.h. */
+static void socket_note_short(struct socket *sock)
+{
+	if (!sock->hung_up && sock->error == 0 && sock->watched &&
+	    poller_look_later(sock->poller, sock))
+		sock->readable = false;
+}
+
 enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 {
 	ssize_t n;
@@ -122,8 +134,11 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 	if (n > 0) {
 		sock->heard = true;
 		*got = (size_t)n;
+		if (*got < len)
+			socket_note_short(sock);
 		return IO_DONE;
 	}
+	poller_spare(sock);
 	if (n == 0) {
 		sock->eof = true;
 		return IO_ENDED;
@@ -254,6 +269,7 @@ enum io socket_drain(struct socket *sock, void *room, size_t len, size_t *got)
 
 void socket_close(struct socket *sock)
 {
+	poller_spare(sock);
 	if (sock->watched)
 		(void)event_del(&sock->event); /* fails only on an unassigned event */
 	sock->watched = false;

@@ -29,7 +29,7 @@
 
 #include "ending.h"
 
-struct event_base;
+struct poller;
 struct socket;
 struct tls_context;
 struct tls_io;
@@ -67,10 +67,10 @@ struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io
                                   const char *name);
 
 /*
- * Registers with base, for the life of the socket. A connected one may be
+ * Registers with poller, for the life of the socket. A connected one may be
  * written to at once. False: out of memory.
  */
-bool socket_watch(struct socket *sock, struct event_base *base, bool connected, socket_wake *wake,
+bool socket_watch(struct socket *sock, struct poller *poller, bool connected, socket_wake *wake,
                   void *owner);
 
 /* IO_DONE: connected. IO_ENDED: it failed, socket_error() says why. */

@@ -179,7 +179,8 @@ static bool worker_make_events(struct worker *worker)
 	worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (worker->base == NULL || worker->command_fd < 0)
 		return false;
-	return event_assign(&worker->command_event, worker->base, worker->command_fd,
+	return poller_init(&worker->poller, worker->base) &&
+	       event_assign(&worker->command_event, worker->base, worker->command_fd,
 	                    EV_READ | EV_PERSIST, worker_on_command, worker) == 0 &&
 	       event_add(&worker->command_event, NULL) == 0 &&
 	       evtimer_assign(&worker->limits_event, worker->base, worker_on_limits, worker) == 0 &&
@@ -302,6 +303,7 @@ void worker_free(struct worker *worker)
 	for (size_t i = 0; i < worker->n_listeners; i++)
 		listener_free(worker->listeners[i]);
 	free(worker->listeners);
+	poller_clear(&worker->poller);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	if (worker->command_fd >= 0)

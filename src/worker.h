@@ -21,6 +21,7 @@
 #include "config.h"
 #include "flow.h"
 #include "log.h"
+#include "poller.h"
 #include "tls_context.h"
 
 struct listener;
@@ -70,6 +71,7 @@ struct worker_binds {
 struct worker {
 	struct common *common;
 	struct event_base *base;
+	struct poller poller;
 	struct tls_io *tls_io;
 	struct scratch scratch;
 	struct listener **listeners;

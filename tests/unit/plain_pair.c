@@ -19,8 +19,9 @@ static void wake(void *owner)
 void plain_pair_watch(int fd, bool connected)
 {
 	plain.base = event_base_new();
+	ck_assert(poller_init(&plain.poller, plain.base));
 	plain.sock = socket_plain_new(fd);
-	ck_assert(socket_watch(plain.sock, plain.base, connected, wake, NULL));
+	ck_assert(socket_watch(plain.sock, &plain.poller, connected, wake, NULL));
 	plain.woken = 0;
 }
 
@@ -38,6 +39,7 @@ void plain_pair_tear_down(void)
 	socket_free(plain.sock);
 	if (plain.peer >= 0)
 		plain_pair_leave();
+	poller_clear(&plain.poller);
 	event_base_free(plain.base);
 }
 

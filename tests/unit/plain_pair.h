@@ -17,6 +17,7 @@ struct plain_pair {
 	struct socket *sock;
 	int peer;         /* blocks; -1: closed */
 	struct event_base *base;
+	struct poller poller;
 	unsigned woken;                 /* how often our side was */
 	char room[PLAIN_PAIR_ROOM + SOCKET_RECV_SLACK]; /* for anybody */
 };

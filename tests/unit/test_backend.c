@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 
 #include "folder.h"
+#include "poller.h"
 #include "socket.h"
 #include "suite.h"
 #include "tls_bio.h"
@@ -160,6 +161,7 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	const struct naming *naming = &namings[_i];
 	struct backend_search search = { 0 };
 	struct event_base *base = event_base_new();
+	struct poller poller;
 	struct tls_io *io = tls_io_new(16384);
 	char asked_for[64] = "";
 	const struct address *address;
@@ -173,7 +175,8 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	backend = backend_new(&config, reason);
 	ck_assert_int_eq(listen(held[0], 1), 0);
 	ck_assert_int_eq(backend_connect(backend, &search, io, &address, &sock), BACKEND_TRYING);
-	ck_assert(socket_watch(sock, base, true, wake, NULL));
+	ck_assert(poller_init(&poller, base));
+	ck_assert(socket_watch(sock, &poller, true, wake, NULL));
 	ck_assert_int_eq(socket_connected(sock), IO_DONE);
 	ck_assert_int_eq(socket_open(sock), IO_WAIT);
 	fd = accept(held[0], NULL, NULL);
@@ -183,6 +186,7 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	socket_free(sock);
 	backend_free(backend);
 	tls_io_free(io);
+	poller_clear(&poller);
 	event_base_free(base);
 }
 END_TEST

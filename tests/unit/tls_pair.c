@@ -59,6 +59,7 @@ static void set_up_peer(const SSL_METHOD *method)
 {
 	pair.io = tls_io_new(TLS_PAIR_ROOM);
 	pair.base = event_base_new();
+	ck_assert(poller_init(&pair.poller, pair.base));
 	pair.peer_ctx = SSL_CTX_new(method);
 	(void)SSL_CTX_set_mode(pair.peer_ctx, SSL_MODE_RELEASE_BUFFERS);
 	/* What record.c can seal. */
@@ -103,6 +104,7 @@ void tls_pair_tear_down(void)
 {
 	part();
 	SSL_CTX_free(pair.peer_ctx);
+	poller_clear(&pair.poller);
 	event_base_free(pair.base);
 	tls_io_free(pair.io);
 	tls_context_free(pair.context);
@@ -134,7 +136,7 @@ static void watch(struct socket *sock)
 {
 	ck_assert_ptr_nonnull(sock);
 	pair.sock = sock;
-	ck_assert(socket_watch(pair.sock, pair.base, true, wake, NULL));
+	ck_assert(socket_watch(pair.sock, &pair.poller, true, wake, NULL));
 }
 
 void tls_pair_join(enum wire_kind kind, int version)

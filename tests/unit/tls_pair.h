@@ -25,6 +25,7 @@ struct tls_pair {
 	SSL *peer;
 	int fd;    /* the peer's end of the wire; -1: closed */
 	struct event_base *base;
+	struct poller poller;
 	struct tls_io *io;
 	struct tls_context *context;    /* ours */
 	SSL_CTX *peer_ctx;
