@@ -16,11 +16,12 @@
 #include "backend.h"
 #include "binding.h"
 #include "log.h"
+#include "pipes.h"
 #include "privileges.h"
 
 enum {
 	/* Descriptors a worker needs for itself, generously. */
-	DAEMON_FDS_PER_WORKER = 8,
+	DAEMON_FDS_PER_WORKER = 8 + PIPES_FDS,
 	DAEMON_FDS_SPARE = 32,
 };
 

@@ -6,6 +6,11 @@
 
 #include "socket.h"
 
+enum {
+	/* Less is copied as fast as it is spliced. */
+	FLOW_BULK = 16384,
+};
+
 /* The only way from one state to the next; see the drawing in flow.h. */
 static void flow_enter(struct flow *flow, enum flow_state state)
 {
@@ -34,22 +39,43 @@ static void flow_take_ending(struct flow *flow)
 	flow_enter(flow, flow_may_pass(flow) ? FLOW_PASSING : FLOW_BROKEN);
 }
 
-/*
- * One read, one write; if the source ended well its end goes with its last
- * bytes, into the same segment. The sink's queue is empty.
- */
-static enum io flow_move(struct flow *flow, const struct scratch *scratch, bool *moved)
+/* Through the worker's buffer; the end of a source that ended well goes with its last bytes. */
+static enum io flow_copy(struct flow *flow, const struct scratch *scratch, size_t *got, enum io *to)
 {
-	size_t got;
-	enum io from = socket_recv(flow->source, scratch->room, scratch->len, &got);
-	enum io to = IO_DONE;
+	enum io from = socket_recv(flow->source, scratch->room, scratch->len, got);
 
 	if (from == IO_ENDED)
 		flow_take_ending(flow);
+	if (*got > 0)
+		*to = socket_send(flow->sink, scratch->room, *got, flow->state == FLOW_PASSING);
+	return from;
+}
+
+/* Through a pipe. */
+static enum io flow_splice(struct flow *flow, size_t *got, enum io *to)
+{
+	enum io from = socket_splice(flow->source, flow->sink, got);
+
+	if (from == IO_ENDED)
+		flow_take_ending(flow);
+	if (*got > 0)
+		*to = socket_flush(flow->sink);
+	return from;
+}
+
+/* One read, one write. The sink's queue is empty. */
+static enum io flow_move(struct flow *flow, const struct scratch *scratch, bool *moved)
+{
+	size_t got;
+	enum io to = IO_DONE;
+	enum io from = flow->bulk && socket_begin_splice(flow->source, flow->sink, scratch->pipes)
+	                       ? flow_splice(flow, &got, &to)
+	                       : flow_copy(flow, scratch, &got, &to);
+
 	if (got > 0) {
 		*moved = true;
+		flow->bulk = got >= FLOW_BULK;
 		flow->read += got;
-		to = socket_send(flow->sink, scratch->room, got, flow->state == FLOW_PASSING);
 		if (to != IO_ENDED)
 			flow->written += got;
 	}

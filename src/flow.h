@@ -27,6 +27,7 @@
 
 #include "ending.h"
 
+struct pipes;
 struct socket;
 
 enum flow_state {
@@ -52,10 +53,12 @@ struct flow {
 	struct ending ending;
 	enum flow_state state;
 	bool pass_truncation;   /* on-truncation = fin */
+	bool bulk;              /* the last read was large: worth a pipe */
 };
 
-/* The worker's buffer for a turn. */
+/* What a worker lends to a turn. */
 struct scratch {
+	struct pipes *pipes;
 	unsigned char *room;
 	size_t len;             /* a read takes this much; SOCKET_RECV_SLACK is on top */
 };

@@ -115,6 +115,7 @@ static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 static enum relay_verdict relay_carry(struct relay *relay)
 {
 	const struct scratch scratch = {
+		.pipes = relay->worker->scratch.pipes,
 		.room = relay->worker->scratch.room,
 		.len = listener_config(relay->listener)->buffer_size,
 	};

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pipes.h"
 #include "socket_impl.h"
 
 void socket_init(struct socket *sock, const struct socket_ops *ops, int fd)
@@ -69,10 +70,11 @@ static void socket_drop_queue(struct socket *sock)
 {
 	sock->dropped += sock->out.len;
 	buffer_clear(&sock->out);
+	socket_drop_pipe(sock);
 }
 
 /* The first word counts; from then on nothing can be sent. */
-static void socket_fail(struct socket *sock, int error)
+void socket_fail(struct socket *sock, int error)
 {
 	if (sock->error == 0)
 		sock->error = error;
@@ -81,7 +83,7 @@ static void socket_fail(struct socket *sock, int error)
 }
 
 /* A send was refused. The first time, begin to watch for the opposite. */
-static enum io socket_refused(struct socket *sock)
+enum io socket_refused(struct socket *sock)
 {
 	sock->writable = false;
 	if (sock->watches_write || !sock->watched)
@@ -119,23 +121,10 @@ static void socket_note_short(struct socket *sock)
 		sock->readable = false;
 }
 
-enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
+enum io socket_take_result(struct socket *sock, ssize_t n)
 {
-	ssize_t n;
-
-	*got = 0;
-	if (sock->eof)
-		return IO_ENDED;
-	if (!sock->readable)
-		return IO_WAIT;
-	do {
-		n = recv(sock->fd, room, len, 0);
-	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		sock->heard = true;
-		*got = (size_t)n;
-		if (*got < len)
-			socket_note_short(sock);
 		return IO_DONE;
 	}
 	poller_spare(sock);
@@ -149,6 +138,25 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 	}
 	socket_fail(sock, errno);
 	return IO_ENDED;
+}
+
+enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	ssize_t n;
+
+	*got = 0;
+	if (sock->eof)
+		return IO_ENDED;
+	if (!sock->readable)
+		return IO_WAIT;
+	do {
+		n = recv(sock->fd, room, len, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		*got = (size_t)n;
+	if (n > 0 && *got < len)
+		socket_note_short(sock);
+	return socket_take_result(sock, n);
 }
 
 enum ending_kind socket_wire_ending(const struct socket *sock, enum ending_kind at_eof)
@@ -184,7 +192,7 @@ bool socket_push(struct socket *sock, const void *data, size_t len, bool last)
 {
 	size_t sent = 0;
 
-	assert(!sock->finishing);
+	assert(!sock->finishing && (sock->pipe == NULL || len == 0));
 	if (sock->broken)
 		return false;
 	if (sock->out.len == 0 && sock->writable &&
@@ -213,6 +221,12 @@ enum io socket_flush(struct socket *sock)
 		buffer_drop(&sock->out, sent);
 		if (io == IO_WAIT)
 			return IO_WAIT;
+	}
+	if (sock->pipe != NULL) {
+		enum io io = socket_flush_pipe(sock);
+
+		if (io != IO_DONE)
+			return io;
 	}
 	if (sock->finishing && !sock->finished) {
 		sock->finished = true;
@@ -357,7 +371,7 @@ bool socket_peer_is_gone(const struct socket *sock)
 
 size_t socket_unsent(const struct socket *sock)
 {
-	return (size_t)sock->out.len + sock->dropped;
+	return (size_t)sock->out.len + sock->dropped + (sock->pipe != NULL ? sock->pipe->len : 0);
 }
 
 size_t socket_unacked(const struct socket *sock)

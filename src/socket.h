@@ -29,6 +29,7 @@
 
 #include "ending.h"
 
+struct pipes;
 struct poller;
 struct socket;
 struct tls_context;
@@ -94,6 +95,15 @@ enum { SOCKET_RECV_SLACK = 2 * 16384 };
  * of it waits in the queue.
  */
 enum io socket_send(struct socket *sock, const void *data, size_t len, bool last);
+
+/*
+ * For large amounts between two plain sockets, without copying them. begin:
+ * false when that is impossible or there is no pipe for it; sink's queue is
+ * empty. Then socket_splice() receives from source, which it answers for as
+ * socket_recv() does, and puts *got bytes into sink's queue.
+ */
+bool socket_begin_splice(const struct socket *source, struct socket *sink, struct pipes *pipes);
+enum io socket_splice(struct socket *source, struct socket *sink, size_t *got);
 
 /* Sends what is queued. IO_DONE: the kernel has it all, the end included. */
 enum io socket_flush(struct socket *sock);

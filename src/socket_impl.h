@@ -23,6 +23,7 @@ struct socket_ops {
 	/* Frees the rest, but not the descriptor nor sock itself. */
 	void (*clear)(struct socket *sock);
 	const struct tls_facts *(*facts)(const struct socket *sock);
+	bool splices;           /* its bytes are those on the wire */
 };
 
 /* Whether poller looks at it again. */
@@ -42,6 +43,7 @@ struct socket {
 	socket_wake *wake;
 	void *owner;
 	struct buffer out;      /* refused by the kernel, as on the wire */
+	struct pipe *pipe;      /* the same, while splicing; else NULL */
 	struct ending ending;
 	int fd;
 	int error;              /* first errno; the kernel tells it only once */
@@ -67,6 +69,17 @@ void socket_init(struct socket *sock, const struct socket_ops *ops, int fd);
  * (eof is set) or failure (error is set).
  */
 enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got);
+
+/* What a recv(2) or splice(2) that returned n says about sock, as socket_read() does. */
+enum io socket_take_result(struct socket *sock, ssize_t n);
+/* A send(2) or splice(2) was refused: IO_WAIT, and the owner will be woken. */
+enum io socket_refused(struct socket *sock);
+/* Nothing can be sent any more, and error is why. */
+void socket_fail(struct socket *sock, int error);
+
+/* socket_splice.c: as socket_flush(), for sock->pipe; forgetting that. */
+enum io socket_flush_pipe(struct socket *sock);
+void socket_drop_pipe(struct socket *sock);
 
 /*
  * To the kernel what it takes, to the queue what it refuses. last: the FIN

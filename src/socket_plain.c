@@ -45,6 +45,7 @@ static const struct socket_ops socket_plain_ops = {
 	.release = socket_plain_release,
 	.clear = socket_plain_release,
 	.facts = socket_plain_facts,
+	.splices = true,
 };
 
 struct socket *socket_plain_new(int fd)

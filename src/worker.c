@@ -199,6 +199,8 @@ static size_t worker_turn_size(const struct worker_binds *binds, size_t n_binds)
 
 static bool worker_make_buffers(struct worker *worker, size_t size)
 {
+	pipes_init(&worker->pipes);
+	worker->scratch.pipes = &worker->pipes;
 	worker->scratch.len = size;
 	worker->scratch.room = malloc(size + SOCKET_RECV_SLACK);
 	worker->tls_io = tls_io_new(size);
@@ -304,6 +306,7 @@ void worker_free(struct worker *worker)
 		listener_free(worker->listeners[i]);
 	free(worker->listeners);
 	poller_clear(&worker->poller);
+	pipes_clear(&worker->pipes);
 	if (worker->base != NULL)
 		event_base_free(worker->base);
 	if (worker->command_fd >= 0)

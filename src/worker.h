@@ -21,6 +21,7 @@
 #include "config.h"
 #include "flow.h"
 #include "log.h"
+#include "pipes.h"
 #include "poller.h"
 #include "tls_context.h"
 
@@ -74,6 +75,7 @@ struct worker {
 	struct poller poller;
 	struct tls_io *tls_io;
 	struct scratch scratch;
+	struct pipes pipes;
 	struct listener **listeners;
 	size_t n_listeners;
 	TAILQ_HEAD(relay_list, relay)

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+#include "pipes.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void pipes_init(struct pipes *pipes)
+{
+	SLIST_INIT(&pipes->idle);
+	pipes->n = 0;
+}
+
+static void pipe_close(struct pipe *pipe)
+{
+	(void)close(pipe->in); /* Linux: gone whatever it says */
+	(void)close(pipe->out);
+	pipe->pipes->n--;
+	free(pipe);
+}
+
+void pipes_clear(struct pipes *pipes)
+{
+	struct pipe *pipe;
+
+	while ((pipe = SLIST_FIRST(&pipes->idle)) != NULL) {
+		SLIST_REMOVE_HEAD(&pipes->idle, link);
+		pipe_close(pipe);
+	}
+}
+
+static struct pipe *pipe_make(struct pipes *pipes)
+{
+	struct pipe *pipe = calloc(1, sizeof(*pipe));
+	int ends[2];
+
+	if (pipe == NULL)
+		return NULL;
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) {
+		free(pipe);
+		return NULL;
+	}
+	/* Where the user has too many pages in pipes it stays as it is, which does. */
+	(void)fcntl(ends[0], F_SETPIPE_SZ, PIPES_SIZE);
+	*pipe = (struct pipe){ .in = ends[1], .out = ends[0], .pipes = pipes };
+	pipes->n++;
+	return pipe;
+}
+
+struct pipe *pipe_take(struct pipes *pipes)
+{
+	struct pipe *pipe = SLIST_FIRST(&pipes->idle);
+
+	if (pipe == NULL)
+		return pipes->n < PIPES_FDS / 2 ? pipe_make(pipes) : NULL;
+	SLIST_REMOVE_HEAD(&pipes->idle, link);
+	return pipe;
+}
+
+void pipe_give_back(struct pipe *pipe)
+{
+	if (pipe == NULL)
+		return;
+	if (pipe->len > 0)
+		pipe_close(pipe);
+	else
+		SLIST_INSERT_HEAD(&pipe->pipes->idle, pipe, link);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Large amounts from one plain socket to another, in the kernel's own pages.
+ *
+ * What the sink refuses stays in the pipe, which is part of its queue then. It
+ * is never there together with bytes in sock->out: splicing begins with an
+ * empty queue, and nothing is sent before that is empty again.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "pipes.h"
+#include "socket_impl.h"
+
+/* splice(2) moves at most a pipe's worth, so a short one says nothing about the source. */
+static enum io socket_fill_pipe(struct socket *source, struct pipe *pipe)
+{
+	ssize_t n;
+
+	if (source->eof)
+		return IO_ENDED;
+	if (!source->readable)
+		return IO_WAIT;
+	do {
+		n = splice(source->fd, NULL, pipe->in, NULL, PIPES_SIZE,
+		           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		pipe->len = (size_t)n;
+	return socket_take_result(source, n);
+}
+
+bool socket_begin_splice(const struct socket *source, struct socket *sink, struct pipes *pipes)
+{
+	if (!source->ops->splices || !sink->ops->splices)
+		return false;
+	assert(sink->pipe == NULL && sink->out.len == 0);
+	sink->pipe = pipe_take(pipes);
+	return sink->pipe != NULL;
+}
+
+enum io socket_splice(struct socket *source, struct socket *sink, size_t *got)
+{
+	enum io io = IO_ENDED;
+
+	if (source->ending.kind == ENDING_NONE)
+		io = socket_fill_pipe(source, sink->pipe);
+	*got = sink->pipe->len;
+	if (*got == 0)
+		socket_drop_pipe(sink);
+	if (io == IO_ENDED && source->ending.kind == ENDING_NONE)
+		source->ending.kind = socket_wire_ending(source, ENDING_FIN);
+	return io;
+}
+
+enum io socket_flush_pipe(struct socket *sock)
+{
+	struct pipe *pipe = sock->pipe;
+	const unsigned flags =
+		SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (sock->finishing ? SPLICE_F_MORE : 0);
+
+	if (!sock->writable)
+		return IO_WAIT;
+	while (pipe->len > 0) {
+		ssize_t n = splice(pipe->out, NULL, sock->fd, NULL, pipe->len, flags);
+
+		if (n > 0) {
+			pipe->len -= (size_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			return socket_refused(sock);
+		} else if (n == 0 || errno != EINTR) {
+			socket_fail(sock, n == 0 ? EPIPE : errno);
+			return IO_ENDED;
+		}
+	}
+	socket_drop_pipe(sock);
+	return IO_DONE;
+}
+
+void socket_drop_pipe(struct socket *sock)
+{
+	if (sock->pipe != NULL)
+		sock->dropped += (uint32_t)sock->pipe->len;
+	pipe_give_back(sock->pipe);
+	sock->pipe = NULL;
+}
