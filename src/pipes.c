@@ -5,28 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-void pipes_init(struct pipes *pipes)
-{
-	SLIST_INIT(&pipes->idle);
-	pipes->n = 0;
-}
-
 static void pipe_close(struct pipe *pipe)
 {
 	(void)close(pipe->in); /* Linux: gone whatever it says */
 	(void)close(pipe->out);
 	pipe->pipes->n--;
 	free(pipe);
-}
-
-void pipes_clear(struct pipes *pipes)
-{
-	struct pipe *pipe;
-
-	while ((pipe = SLIST_FIRST(&pipes->idle)) != NULL) {
-		SLIST_REMOVE_HEAD(&pipes->idle, link);
-		pipe_close(pipe);
-	}
 }
 
 static struct pipe *pipe_make(struct pipes *pipes)
@@ -47,13 +31,26 @@ static struct pipe *pipe_make(struct pipes *pipes)
 	return pipe;
 }
 
+void pipes_init(struct pipes *pipes)
+{
+	pipes->n = 0;
+	pipes->idle = pipe_make(pipes);
+}
+
+void pipes_clear(struct pipes *pipes)
+{
+	if (pipes->idle != NULL)
+		pipe_close(pipes->idle);
+	pipes->idle = NULL;
+}
+
 struct pipe *pipe_take(struct pipes *pipes)
 {
-	struct pipe *pipe = SLIST_FIRST(&pipes->idle);
+	struct pipe *pipe = pipes->idle;
 
 	if (pipe == NULL)
 		return pipes->n < PIPES_FDS / 2 ? pipe_make(pipes) : NULL;
-	SLIST_REMOVE_HEAD(&pipes->idle, link);
+	pipes->idle = NULL;
 	return pipe;
 }
 
@@ -61,8 +58,8 @@ void pipe_give_back(struct pipe *pipe)
 {
 	if (pipe == NULL)
 		return;
-	if (pipe->len > 0)
+	if (pipe->len > 0 || pipe->pipes->idle != NULL)
 		pipe_close(pipe);
 	else
-		SLIST_INSERT_HEAD(&pipe->pipes->idle, pipe, link);
+		pipe->pipes->idle = pipe;
 }

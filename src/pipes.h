@@ -10,7 +10,6 @@
 #define PIPES_H
 
 #include <stddef.h>
-#include <sys/queue.h>
 
 struct pipes;
 
@@ -19,13 +18,10 @@ struct pipe {
 	int out;
 	size_t len;             /* bytes in it */
 	struct pipes *pipes;
-	SLIST_ENTRY(pipe)
-	link;
 };
 
 struct pipes {
-	SLIST_HEAD(pipe_list, pipe)
-	idle;
+	struct pipe *idle;      /* one is kept: a worker has one turn at a time */
 	unsigned n;             /* in all */
 };
 
@@ -36,9 +32,10 @@ enum {
 	PIPES_FDS = 128,
 };
 
+/* Makes the one to be kept; without it they are made when they are needed. */
 void pipes_init(struct pipes *pipes);
 
-/* Closes them; all are back. */
+/* Closes it; all are back. */
 void pipes_clear(struct pipes *pipes);
 
 /* An empty one. NULL: too many are in use, or the system has no more. */
