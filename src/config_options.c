@@ -52,7 +52,7 @@ static const char *option_set_workers(void *member, const char *value)
 
 static const char *option_set_buffer_size(void *member, const char *value)
 {
-	const uint64_t least = 4 << 10;
+	const uint64_t least = 16 << 10;
 	const uint64_t most = 16 << 20;
 	uint64_t size = 0;
 	const char *reason = parse_size(value, &size);
@@ -60,7 +60,7 @@ static const char *option_set_buffer_size(void *member, const char *value)
 	if (reason != NULL)
 		return reason;
 	if (size < least || size > most)
-		return "is not between 4k and 16m";
+		return "is not between 16k and 16m";
 	memcpy(member, &size, sizeof(size));
 	return NULL;
 }
@@ -197,7 +197,7 @@ const struct option_row option_rows[] = {
 	DEFAULTS("tls-max", "1.3", tls_max, option_set_tls_version),
 	DEFAULTS("ciphers", NULL, ciphers, option_set_text),
 	DEFAULTS("ciphersuites", NULL, ciphersuites, option_set_text),
-	DEFAULTS("buffer-size", "64k", buffer_size, option_set_buffer_size),
+	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
 
 	{ { "backend", "server", NULL, false },
 	  0,

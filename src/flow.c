@@ -40,14 +40,15 @@ static void flow_take_ending(struct flow *flow)
 }
 
 /* Through the worker's buffer; the end of a source that ended well goes with its last bytes. */
-static enum io flow_copy(struct flow *flow, const struct scratch *scratch, size_t *got, enum io *to)
+static enum io flow_copy(struct flow *flow, unsigned char *room, size_t len, size_t *got,
+                         enum io *to)
 {
-	enum io from = socket_recv(flow->source, scratch->room, scratch->len, got);
+	enum io from = socket_recv(flow->source, room, len, got);
 
 	if (from == IO_ENDED)
 		flow_take_ending(flow);
 	if (*got > 0)
-		*to = socket_send(flow->sink, scratch->room, *got, flow->state == FLOW_PASSING);
+		*to = socket_send(flow->sink, room, *got, flow->state == FLOW_PASSING);
 	return from;
 }
 
@@ -63,19 +64,20 @@ static enum io flow_splice(struct flow *flow, size_t *got, enum io *to)
 	return from;
 }
 
-/* One read, one write. The sink's queue is empty. */
-static enum io flow_move(struct flow *flow, const struct scratch *scratch, bool *moved)
+/* One read of about len, one write. The sink's queue is empty. */
+static enum io flow_move(struct flow *flow, const struct scratch *scratch, size_t len, bool *moved)
 {
 	size_t got;
 	enum io to = IO_DONE;
 	enum io from = flow->bulk && socket_begin_splice(flow->source, flow->sink, scratch->pipes)
 	                       ? flow_splice(flow, &got, &to)
-	                       : flow_copy(flow, scratch, &got, &to);
+	                       : flow_copy(flow, scratch->room, len, &got, &to);
 
 	if (got > 0) {
 		*moved = true;
 		flow->bulk = got >= FLOW_BULK;
 		flow->read += got;
+		flow->keeps_up = from == IO_DONE && to == IO_DONE;
 		if (to != IO_ENDED)
 			flow->written += got;
 	}
@@ -83,15 +85,27 @@ static enum io flow_move(struct flow *flow, const struct scratch *scratch, bool 
 	return to == IO_ENDED || from == IO_DONE ? to : from;
 }
 
+static size_t flow_share(const struct flow *flow, const struct scratch *scratch, size_t left)
+{
+	size_t share = flow->keeps_up ? scratch->len : scratch->len / FLOW_MOVES;
+
+	return share < left ? share : left;
+}
+
 static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scratch, bool *moved)
 {
-	for (int i = 0; i < FLOW_MOVES; i++) {
+	size_t left = scratch->len;
+
+	while (left > 0) {
+		size_t share = flow_share(flow, scratch, left);
+
+		left -= share;
 		switch (socket_flush(flow->sink)) {
 		case IO_WAIT:  return FLOW_WAITS;
 		case IO_ENDED: return flow_lose_sink(flow);
 		case IO_DONE:  break;
 		}
-		switch (flow_move(flow, scratch, moved)) {
+		switch (flow_move(flow, scratch, share, moved)) {
 		case IO_WAIT: return FLOW_WAITS;
 		case IO_ENDED:
 			if (flow->state == FLOW_OPEN)

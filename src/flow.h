@@ -54,18 +54,20 @@ struct flow {
 	enum flow_state state;
 	bool pass_truncation;   /* on-truncation = fin */
 	bool bulk;              /* the last read was large: worth a pipe */
+	bool keeps_up;          /* there was more to read, and the sink took it all */
 };
 
 /* What a worker lends to a turn. */
 struct scratch {
 	struct pipes *pipes;
 	unsigned char *room;
-	size_t len;             /* a read takes this much; SOCKET_RECV_SLACK is on top */
+	size_t len;             /* a turn takes this much; room has SOCKET_RECV_SLACK more */
 };
 
 /*
- * Moves what can be moved, for at most FLOW_MOVES reads. *moved tells whether
- * any byte, or the end, made progress.
+ * Moves what can be moved, for at most scratch->len bytes: at once if the sink
+ * has kept up so far, else in FLOW_MOVES parts, so that a slow sink's queue is
+ * short. *moved tells whether any byte, or the end, made progress.
  */
 enum flow_verdict flow_turn(struct flow *flow, const struct scratch *scratch, bool *moved);
 enum { FLOW_MOVES = 4 };

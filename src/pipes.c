@@ -56,10 +56,16 @@ struct pipe *pipe_take(struct pipes *pipes)
 
 void pipe_give_back(struct pipe *pipe)
 {
+	struct pipes *pipes;
+
 	if (pipe == NULL)
 		return;
-	if (pipe->len > 0 || pipe->pipes->idle != NULL)
-		pipe_close(pipe);
-	else
-		pipe->pipes->idle = pipe;
+	pipes = pipe->pipes;
+	if (pipe->len == 0 && pipes->idle == NULL) {
+		pipes->idle = pipe;
+		return;
+	}
+	pipe_close(pipe);
+	if (pipes->idle == NULL)
+		pipes->idle = pipe_make(pipes);
 }

@@ -14,7 +14,7 @@
 struct pipes;
 
 struct pipe {
-	int in;		 /* both ends do not block */
+	int in;   /* both ends do not block */
 	int out;
 	size_t len;             /* bytes in it */
 	struct pipes *pipes;

@@ -42,7 +42,7 @@ struct tls_framing {
 };
 
 /*
- * One turn reads at most size bytes from the wire; writes of about as much
+ * One recv(2) takes at most size bytes from the wire; writes of about as much
  * are sent at once. NULL: out of memory.
  */
 struct tls_io *tls_io_new(size_t size);

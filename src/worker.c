@@ -189,7 +189,7 @@ static bool worker_make_events(struct worker *worker)
 
 static size_t worker_turn_size(const struct worker_binds *binds, size_t n_binds)
 {
-	size_t size = 16384;
+	size_t size = 4 * 16384;
 
 	for (size_t i = 0; i < n_binds; i++)
 		if (binds[i].config->buffer_size > size)
@@ -203,7 +203,7 @@ static bool worker_make_buffers(struct worker *worker, size_t size)
 	worker->scratch.pipes = &worker->pipes;
 	worker->scratch.len = size;
 	worker->scratch.room = malloc(size + SOCKET_RECV_SLACK);
-	worker->tls_io = tls_io_new(size);
+	worker->tls_io = tls_io_new(size / FLOW_MOVES); /* small enough to stay in a cache */
 	return worker->scratch.room != NULL && worker->tls_io != NULL;
 }
 

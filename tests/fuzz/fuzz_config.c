@@ -60,7 +60,7 @@ static void check_listener(const struct listener_config *listener)
 	assert(listener->backend != NULL);
 	assert((listener->mode == LISTENER_TLS) == (listener->cert != NULL));
 	assert(listener->tls_min <= listener->tls_max);
-	assert(listener->buffer_size >= 4 << 10 && listener->buffer_size <= 16 << 20);
+	assert(listener->buffer_size >= 16 << 10 && listener->buffer_size <= 16 << 20);
 }
 
 static void check_config(const struct config *config)

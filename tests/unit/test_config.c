@@ -74,7 +74,7 @@ START_TEST(defaults_are_those_of_the_manual)
 	ck_assert_int_eq(listener->on_truncation, TRUNCATION_RESET);
 	ck_assert_int_eq(listener->tls_min, TLS_1_2);
 	ck_assert_int_eq(listener->tls_max, TLS_1_3);
-	ck_assert_uint_eq(listener->buffer_size, 65536);
+	ck_assert_uint_eq(listener->buffer_size, 262144);
 	config_free(config);
 }
 END_TEST

@@ -88,9 +88,9 @@ static const struct {
 	  "cert = /dev/null\ntls-max = 1.2\n",
 	  "f:7: [listener:a] tls-max: is below tls-min\n" },
 	{ PLAIN "buffer-size = 17m\n",
-	  "f:5: [listener:a] buffer-size: \"17m\" is not between 4k and 16m\n" },
+	  "f:5: [listener:a] buffer-size: \"17m\" is not between 16k and 16m\n" },
 	{ PLAIN "buffer-size = 1k\n",
-	  "f:5: [listener:a] buffer-size: \"1k\" is not between 4k and 16m\n" },
+	  "f:5: [listener:a] buffer-size: \"1k\" is not between 16k and 16m\n" },
 	{ PLAIN "cert = /dev/null\n", "f:5: [listener:a] cert: is of no use with mode = tcp\n" },
 	{ "[listener:a]\n", "f:1: [listener:a] backend: is missing\n"
 	                    "f:1: [listener:a] bind: is missing\n"

@@ -84,11 +84,27 @@ END_TEST
 
 START_TEST(yields_after_its_share)
 {
-	BEGIN({ IO_DONE, 1, 0 }, { IO_DONE, 1, 0 }, { IO_DONE, 1, 0 }, { IO_DONE, 1, 0 },
-	      { IO_DONE, 1, 0 }, { IO_DONE, 1, 0 });
+	BEGIN({ IO_DONE, 1, 0 }, { IO_DONE, 1, 0 }, { IO_DONE, 1, 0 });
 	ck_assert_int_eq(turn(), FLOW_YIELDS);
-	ck_assert_uint_eq(socket_script_said(flow.source), FLOW_MOVES);
+	ck_assert_uint_eq(socket_script_said(flow.source), 2);
+	ck_assert_int_eq(turn(), FLOW_YIELDS);
 	ck_assert_int_eq(turn(), FLOW_WAITS);
+	end();
+}
+END_TEST
+
+START_TEST(takes_its_share_at_once_when_its_sink_keeps_up)
+{
+	BEGIN({ IO_DONE, ROOM / 4, 0 }, { IO_DONE, ROOM / 4 * 3, 0 }, { IO_DONE, ROOM, 0 },
+	      { IO_DONE, ROOM, 0 });
+	ck_assert_int_eq(turn(), FLOW_YIELDS);
+	ck_assert_uint_eq(socket_script_said(flow.source), 2);
+	ck_assert_int_eq(turn(), FLOW_YIELDS);
+	ck_assert_uint_eq(socket_script_said(flow.source), 3);
+	/* From now on it does not. */
+	socket_script_stop(flow.sink);
+	ck_assert_int_eq(turn(), FLOW_WAITS);
+	ck_assert(!flow.keeps_up);
 	end();
 }
 END_TEST
@@ -307,6 +323,7 @@ int main(void)
 	tcase_add_test(tcase, carries_what_there_is_and_waits);
 	tcase_add_test(tcase, does_not_read_while_its_sink_is_behind);
 	tcase_add_test(tcase, yields_after_its_share);
+	tcase_add_test(tcase, takes_its_share_at_once_when_its_sink_keeps_up);
 	tcase_add_test(tcase, passes_a_good_end_with_the_last_bytes);
 	tcase_add_test(tcase, passes_a_good_end_of_an_empty_stream);
 	tcase_add_test(tcase, finishes_its_sink_only_after_the_queue_is_empty);
