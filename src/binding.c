@@ -17,17 +17,12 @@ enum {
 };
 
 struct binding {
-	const struct listener_config *config;
-	struct address *addresses;      /* as bound: ports are known */
-	bool *made;       /* Unix sockets that are ours to remove */
+	struct address asked;
+	struct address bound;   /* the port is known */
+	bool made;              /* a Unix socket that is ours to remove */
 	unsigned n_workers;
-	int *fds;         /* n_workers rows of config->n_binds */
+	int fds[];              /* -1: none, or taken */
 };
-
-static int *binding_fd(struct binding *binding, unsigned worker, size_t i)
-{
-	return &binding->fds[worker * binding->config->n_binds + i];
-}
 
 static bool binding_set_options(int fd, const struct address *address, bool shared)
 {
@@ -109,17 +104,18 @@ static int binding_open_first(struct address *address)
 	return binding_open_exclusive(address);
 }
 
-static bool binding_open_row(struct binding *binding, size_t i)
+/* False: errno. */
+static bool binding_open_all(struct binding *binding)
 {
-	struct address *address = &binding->addresses[i];
+	struct address *address = &binding->bound;
 	bool is_unix = address->any.sa_family == AF_UNIX;
 	int fd = binding_open_first(address);
 	socklen_t len = sizeof(address->un);
 
 	if (fd < 0)
 		return false;
-	*binding_fd(binding, 0, i) = fd;
-	binding->made[i] = is_unix;
+	binding->fds[0] = fd;
+	binding->made = is_unix;
 	if (!is_unix && getsockname(fd, &address->any, &len) != 0)
 		return false;
 	for (unsigned worker = 1; worker < binding->n_workers; worker++) {
@@ -127,7 +123,7 @@ static bool binding_open_row(struct binding *binding, size_t i)
 
 		if (other < 0)
 			return false;
-		*binding_fd(binding, worker, i) = other;
+		binding->fds[worker] = other;
 	}
 	return true;
 }
@@ -142,90 +138,65 @@ static const char *binding_reason(const struct address *address, int error)
 	return reason;
 }
 
-static struct binding *binding_alloc(const struct listener_config *config, unsigned n_workers)
+struct binding *binding_new(const struct address *address, unsigned n_workers, const char **reason)
 {
-	struct binding *binding = calloc(1, sizeof(*binding));
-
-	if (binding == NULL)
-		return NULL;
-	binding->config = config;
-	binding->n_workers = n_workers;
-	binding->addresses = calloc(config->n_binds, sizeof(*binding->addresses));
-	binding->made = calloc(config->n_binds, sizeof(*binding->made));
-	binding->fds = calloc(n_workers * config->n_binds, sizeof(*binding->fds));
-	if (binding->addresses == NULL || binding->made == NULL || binding->fds == NULL) {
-		binding_free(binding);
-		return NULL;
-	}
-	for (size_t i = 0; i < n_workers * config->n_binds; i++)
-		binding->fds[i] = -1;
-	memcpy(binding->addresses, config->binds, config->n_binds * sizeof(config->binds[0]));
-	return binding;
-}
-
-struct binding *binding_new(const struct listener_config *config, unsigned n_workers,
-                            const char **reason)
-{
-	struct binding *binding = binding_alloc(config, n_workers);
+	struct binding *binding = calloc(1, sizeof(*binding) + n_workers * sizeof(binding->fds[0]));
 
 	if (binding == NULL) {
 		*reason = "out of memory";
 		return NULL;
 	}
-	for (size_t i = 0; i < config->n_binds; i++) {
-		if (!binding_open_row(binding, i)) {
-			*reason = binding_reason(&binding->addresses[i], errno);
-			binding_free(binding);
-			return NULL;
-		}
-	}
-	return binding;
+	binding->asked = binding->bound = *address;
+	binding->n_workers = n_workers;
+	for (unsigned i = 0; i < n_workers; i++)
+		binding->fds[i] = -1;
+	if (binding_open_all(binding))
+		return binding;
+	*reason = binding_reason(&binding->bound, errno);
+	binding_free(binding);
+	return NULL;
 }
 
-const int *binding_fds(struct binding *binding, unsigned worker)
+bool binding_is_for(const struct binding *binding, const struct address *address)
 {
-	return binding_fd(binding, worker, 0);
+	return binding->asked.dual_stack == address->dual_stack &&
+	       address_equal(&binding->asked, address);
 }
 
-void binding_hand_over(struct binding *binding, unsigned worker)
+int binding_take(struct binding *binding, unsigned worker)
 {
-	for (size_t i = 0; i < binding->config->n_binds; i++)
-		*binding_fd(binding, worker, i) = -1;
+	int fd = binding->fds[worker];
+
+	binding->fds[worker] = -1;
+	return fd;
 }
 
-void binding_log(const struct binding *binding)
+void binding_log(const struct binding *binding, const struct listener_config *listener)
 {
-	for (size_t i = 0; i < binding->config->n_binds; i++) {
-		const struct address *address = &binding->addresses[i];
-		char text[ADDRESS_TEXT_ROOM];
-		struct log_line line;
+	const struct address *address = &binding->bound;
+	char text[ADDRESS_TEXT_ROOM];
+	struct log_line line;
 
-		log_begin(&line, LEVEL_INFO, "listen");
-		log_text(&line, "listener", binding->config->name);
-		log_text(&line, "address", address_text(&address->any, address->len, text));
-		log_text(&line, "mode", binding->config->mode == LISTENER_TLS ? "tls" : "tcp");
-		log_end(&line);
-	}
+	log_begin(&line, LEVEL_INFO, "listen");
+	log_text(&line, "listener", listener->name);
+	log_text(&line, "address", address_text(&address->any, address->len, text));
+	log_text(&line, "mode", listener->mode == LISTENER_TLS ? "tls" : "tcp");
+	log_end(&line);
 }
 
-const struct address *binding_address(const struct binding *binding, size_t i)
+const struct address *binding_address(const struct binding *binding)
 {
-	return &binding->addresses[i];
+	return &binding->bound;
 }
 
 void binding_free(struct binding *binding)
 {
 	if (binding == NULL)
 		return;
-	for (size_t i = 0;
-	     binding->fds != NULL && i < binding->n_workers * binding->config->n_binds; i++)
+	for (unsigned i = 0; i < binding->n_workers; i++)
 		if (binding->fds[i] >= 0)
 			(void)close(binding->fds[i]);
-	for (size_t i = 0; binding->made != NULL && i < binding->config->n_binds; i++)
-		if (binding->made[i])
-			(void)unlink(binding->addresses[i].un.sun_path); /* gone is good, too */
-	free(binding->fds);
-	free(binding->made);
-	free(binding->addresses);
+	if (binding->made)
+		(void)unlink(binding->bound.un.sun_path); /* gone is good, too */
 	free(binding);
 }

@@ -1,40 +1,43 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * binding - the listening descriptors of one [listener:NAME], for all workers
+ * binding - one listening address, with a descriptor for each worker
  *
  * A TCP address is bound once per worker with SO_REUSEPORT, so that the kernel
  * deals connections out and no two workers wake for one. A Unix socket cannot
  * be bound twice; its one descriptor is shared.
+ *
+ * A descriptor goes to its worker and is that worker's from then on, until it
+ * stops listening. The binding outlives configurations that have the address
+ * in common, which is how a reload refuses nobody.
  */
 #ifndef BINDING_H
 #define BINDING_H
 
-#include <stddef.h>
+#include <stdbool.h>
 
 #include "config.h"
 
 struct binding;
 
 /*
- * Binds and listens on every address of config, which is borrowed, for
- * n_workers workers. NULL: *reason says why, in words; it is static or lives
- * until the next call.
+ * Binds and listens for n_workers workers. NULL: *reason says why, in words;
+ * it is static or lives until the next call.
  */
-struct binding *binding_new(const struct listener_config *config, unsigned n_workers,
-                            const char **reason);
+struct binding *binding_new(const struct address *address, unsigned n_workers, const char **reason);
 
-/* The descriptors for one worker, config->n_binds of them; all borrowed. */
-const int *binding_fds(struct binding *binding, unsigned worker);
-/* From now on they are the worker's to close. */
-void binding_hand_over(struct binding *binding, unsigned worker);
+/* True when it was made for this address of a configuration. */
+bool binding_is_for(const struct binding *binding, const struct address *address);
 
-/* Says in the log where it listens; ports that the kernel chose included. */
-void binding_log(const struct binding *binding);
+/* The descriptor for a worker, who has to close it; -1 when it was taken before. */
+int binding_take(struct binding *binding, unsigned worker);
 
-/* The address of bind i as it is bound; borrowed. */
-const struct address *binding_address(const struct binding *binding, size_t i);
+/* Says in the log where listener listens; a port that the kernel chose included. */
+void binding_log(const struct binding *binding, const struct listener_config *listener);
 
-/* Closes what was not handed over, removes Unix sockets. NULL is fine. */
+/* The address as it is bound; borrowed. */
+const struct address *binding_address(const struct binding *binding);
+
+/* Closes what was not taken, removes a Unix socket. NULL is fine. */
 void binding_free(struct binding *binding);
 
 #endif

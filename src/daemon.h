@@ -4,7 +4,9 @@
  *
  * The main thread owns it and carries no relay. SIGTERM and SIGINT drain: no
  * more connections, running relays go on until drain-timeout, then they are
- * cut; a second signal cuts at once.
+ * cut; a second signal cuts at once. SIGHUP loads the configuration again, all
+ * of it or nothing. SIGUSR1 opens a log file again. The service manager is told
+ * of it all.
  */
 #ifndef DAEMON_H
 #define DAEMON_H
@@ -20,10 +22,12 @@ struct daemon;
 struct event_base;
 
 /*
- * Loads everything and listens; nothing runs yet. config is borrowed, observer
- * copied (NULL: none). NULL: reason (TLS_REASON_ROOM bytes) says why.
+ * Loads everything and listens; nothing runs yet. Takes config, in any case.
+ * path, which is borrowed, is what SIGHUP reads; NULL: it ends us, as a
+ * terminal that hangs up should. observer is copied (NULL: none). NULL: reason
+ * (TLS_REASON_ROOM bytes) says why.
  */
-struct daemon *daemon_new(const struct config *config, const struct observer *observer,
+struct daemon *daemon_new(const char *path, struct config *config, const struct observer *observer,
                           char *reason);
 
 /* Where the n-th listener's first address is bound; borrowed. */
@@ -37,11 +41,5 @@ bool daemon_run(struct daemon *daemon, char *reason);
 
 /* NULL is fine. */
 void daemon_free(struct daemon *daemon);
-
-/*
- * True when everything the configuration names can be loaded; binds nothing.
- * What cannot is written to errors, a line each, after path.
- */
-bool daemon_check(const struct config *config, const char *path, FILE *errors);
 
 #endif

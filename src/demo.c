@@ -222,11 +222,12 @@ static int demo_run_daemon(struct demo *demo, struct daemon *daemon)
 	return daemon_run(daemon, reason) ? EXIT_SUCCESS : demo_fail(reason);
 }
 
-static int demo_with_config(struct demo *demo, const struct config *config)
+/* Takes config. */
+static int demo_with_config(struct demo *demo, struct config *config)
 {
 	const struct observer observer = { demo_on_relay, demo };
 	char reason[TLS_REASON_ROOM];
-	struct daemon *daemon = daemon_new(config, &observer, reason);
+	struct daemon *daemon = daemon_new(NULL, config, &observer, reason);
 	int status;
 
 	if (daemon == NULL)
@@ -251,13 +252,13 @@ int demo_run(void)
 		status = demo_fail("cannot make a certificate or a web server");
 	else if ((config = demo_configure(&demo)) == NULL)
 		status = EXIT_FAILURE; /* and it said why */
-	else if ((reason = log_open(&config->log)) != NULL)
+	else if ((reason = log_open(&config->log)) != NULL) {
 		status = demo_fail(reason);
-	else {
+		config_free(config);
+	} else {
 		status = demo_with_config(&demo, config);
 		log_close();
 	}
-	config_free(config);
 	if (demo.listening >= 0)
 		(void)close(demo.listening);
 	if (demo.certificate >= 0)

@@ -11,6 +11,8 @@
 #include <event2/event.h>
 
 #include "backend.h"
+#include "binding.h"
+#include "generation.h"
 #include "log.h"
 #include "relay.h"
 #include "tls_context.h"
@@ -25,17 +27,21 @@ enum {
 /* One listening descriptor. */
 struct accept_point {
 	struct listener *listener;
+	const struct binding *binding;  /* borrowed, and only to be compared */
 	struct event event;
-	int fd;
+	int fd;   /* -1: another listener has it */
 };
 
 struct listener {
 	struct worker *worker;
+	struct generation *generation;  /* a reference, because config is its */
 	const struct listener_config *config;
 	struct tls_context *tls;
 	struct backend *backend;
 	struct event resume_event;
 	bool paused;
+	bool retired;
+	unsigned n_relays;
 	size_t n_points;
 	struct accept_point points[];
 };
@@ -72,7 +78,8 @@ static void listener_pause(struct listener *listener, int error)
 	bool memory = error == ENOMEM || error == ENOBUFS;
 
 	for (size_t i = 0; i < listener->n_points; i++)
-		(void)event_del(&listener->points[i].event); /* it is assigned */
+		if (listener->points[i].fd >= 0)
+			(void)event_del(&listener->points[i].event); /* it is assigned */
 	(void)evtimer_add(&listener->resume_event, &later); /* memory is reserved by the first */
 	if (listener->paused)
 		return;
@@ -83,8 +90,14 @@ static void listener_pause(struct listener *listener, int error)
 
 static void listener_watch(struct listener *listener)
 {
-	for (size_t i = 0; i < listener->n_points; i++)
-		(void)event_add(&listener->points[i].event, NULL); /* as above */
+	for (size_t i = 0; i < listener->n_points; i++) {
+		struct accept_point *point = &listener->points[i];
+
+		if (point->fd >= 0 && event_add(&point->event, NULL) != 0) {
+			listener_pause(listener, ENOMEM);
+			return;
+		}
+	}
 }
 
 static void listener_on_resume(evutil_socket_t fd, short what, void *arg)
@@ -113,7 +126,7 @@ static void listener_take(struct listener *listener, int fd, const union peer_ad
 	const int on = 1;
 
 	listener->worker->counters.accepted++;
-	if (atomic_fetch_add(&common->n_connections, 1) >= common->config->max_connections) {
+	if (atomic_fetch_add(&common->n_connections, 1) >= atomic_load(&common->max_connections)) {
 		(void)atomic_fetch_sub(&common->n_connections, 1);
 		listener_refuse(listener, fd, "max_connections");
 		return;
@@ -175,50 +188,62 @@ static bool listener_load(struct listener *listener, char *reason)
 	return listener->backend != NULL;
 }
 
-static bool listener_begin(struct listener *listener, const int *fds, char *reason)
+struct listener *listener_new(struct generation *generation, const struct listener_config *config,
+                              struct binding *const *bindings, struct worker *worker, unsigned n,
+                              char *reason)
 {
-	struct event_base *base = listener->worker->base;
-
-	if (evtimer_assign(&listener->resume_event, base, listener_on_resume, listener) != 0)
-		goto fail;
-	for (size_t i = 0; i < listener->n_points; i++) {
-		struct accept_point *point = &listener->points[i];
-
-		if (event_assign(&point->event, base, fds[i], EV_READ | EV_PERSIST,
-		                 listener_on_event, point) != 0 ||
-		    event_add(&point->event, NULL) != 0)
-			goto fail;
-	}
-	for (size_t i = 0; i < listener->n_points; i++)
-		listener->points[i].fd = fds[i];
-	return true;
-fail:
-	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
-	return false;
-}
-
-struct listener *listener_new(struct worker *worker, const struct worker_binds *binds, char *reason)
-{
-	size_t n_points = binds->config->n_binds;
 	struct listener *listener =
-		calloc(1, sizeof(*listener) + n_points * sizeof(listener->points[0]));
+		calloc(1, sizeof(*listener) + config->n_binds * sizeof(listener->points[0]));
 
 	if (listener == NULL) {
 		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
 		return NULL;
 	}
 	listener->worker = worker;
-	listener->config = binds->config;
-	listener->n_points = n_points;
-	for (size_t i = 0; i < n_points; i++) {
-		listener->points[i].listener = listener;
-		listener->points[i].fd = -1;
+	listener->generation = generation_hold(generation);
+	listener->config = config;
+	listener->n_points = config->n_binds;
+	for (size_t i = 0; i < listener->n_points; i++)
+		listener->points[i] = (struct accept_point){ .listener = listener,
+			                                     .binding = bindings[i],
+			                                     .fd = binding_take(bindings[i], n) };
+	if (listener_load(listener, reason))
+		return listener;
+	listener_free(listener);
+	return NULL;
+}
+
+/* -1 if none has it. */
+static int listener_give_up(struct listener *listener, const struct binding *binding)
+{
+	for (size_t i = 0; i < listener->n_points; i++) {
+		struct accept_point *point = &listener->points[i];
+		int fd = point->fd;
+
+		if (point->binding != binding || fd < 0)
+			continue;
+		(void)event_del(&point->event); /* it is assigned */
+		point->fd = -1;
+		return fd;
 	}
-	if (!listener_load(listener, reason) || !listener_begin(listener, binds->fds, reason)) {
-		listener_free(listener);
-		return NULL;
+	return -1;
+}
+
+/* All assignments go to a base that exists, so none can fail. */
+void listener_open(struct listener *listener, struct listener *const *old, size_t n_old)
+{
+	struct event_base *base = listener->worker->base;
+
+	(void)evtimer_assign(&listener->resume_event, base, listener_on_resume, listener);
+	for (size_t i = 0; i < listener->n_points; i++) {
+		struct accept_point *point = &listener->points[i];
+
+		for (size_t k = 0; k < n_old && point->fd < 0; k++)
+			point->fd = listener_give_up(old[k], point->binding);
+		(void)event_assign(&point->event, base, point->fd, EV_READ | EV_PERSIST,
+		                   listener_on_event, point);
 	}
-	return listener;
+	listener_watch(listener);
 }
 
 static void listener_stop(struct listener *listener)
@@ -228,21 +253,36 @@ static void listener_stop(struct listener *listener)
 	for (size_t i = 0; i < listener->n_points; i++) {
 		struct accept_point *point = &listener->points[i];
 
+		if (point->fd < 0)
+			continue;
 		if (event_initialized(&point->event))
 			(void)event_del(&point->event); /* it is assigned */
-		if (point->fd >= 0)
-			(void)close(point->fd);
+		(void)close(point->fd);
 		point->fd = -1;
 	}
 }
 
-void listener_close(struct listener *listener)
+void listener_retire(struct listener *listener)
 {
+	listener->n_relays++; /* not before we are through */
+	listener->retired = true;
 	/* The kernel has promised these a listener; closing now would reset them. */
 	for (size_t i = 0; i < listener->n_points; i++)
 		while (listener->points[i].fd >= 0 && listener_accept(&listener->points[i]))
 			continue;
 	listener_stop(listener);
+	listener_leave(listener);
+}
+
+void listener_enter(struct listener *listener)
+{
+	listener->n_relays++;
+}
+
+void listener_leave(struct listener *listener)
+{
+	if (--listener->n_relays == 0 && listener->retired)
+		listener_free(listener);
 }
 
 void listener_free(struct listener *listener)
@@ -252,5 +292,6 @@ void listener_free(struct listener *listener)
 	listener_stop(listener);
 	backend_free(listener->backend);
 	tls_context_free(listener->tls);
+	generation_release(listener->generation);
 	free(listener);
 }

@@ -1,30 +1,53 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * listener - one [listener:NAME] in one worker: accepts, and never dies of it
+ * listener - one [listener:NAME] of one generation in one worker: accepts, and
+ * never dies of it
  *
  * When the process is out of descriptors or memory accepting pauses, instead
  * of spinning on a descriptor that stays readable, and is tried again soon. A
  * connection over max-connections is refused with a RST.
+ *
+ * It is made by the main thread and from listener_open() on the worker's. One
+ * that has closed lives until the last of its relays is gone, which need its
+ * configuration.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stddef.h>
+
 #include "config.h"
 
 struct backend;
+struct binding;
+struct generation;
 struct listener;
 struct tls_context;
 struct worker;
-struct worker_binds;
 
-/* NULL: reason (TLS_REASON_ROOM) says why; descriptors are the caller's then. */
-struct listener *listener_new(struct worker *worker, const struct worker_binds *binds,
+/*
+ * Loads what it needs and takes worker's (the n-th) descriptors of bindings,
+ * config->n_binds of them; does not accept yet. NULL: reason (TLS_REASON_ROOM)
+ * says why.
+ */
+struct listener *listener_new(struct generation *generation, const struct listener_config *config,
+                              struct binding *const *bindings, struct worker *worker, unsigned n,
                               char *reason);
 
-/* Takes what waits in the backlog, then closes the descriptors. */
-void listener_close(struct listener *listener);
+/* Begins to accept; descriptors that bindings no longer had are taken from the n_old in old. */
+void listener_open(struct listener *listener, struct listener *const *old, size_t n_old);
 
-/* NULL is fine. */
+/*
+ * Takes what waits in the backlog of the descriptors that it has left, then
+ * closes those. Frees it when no relay uses it, or as soon as none does.
+ */
+void listener_retire(struct listener *listener);
+
+/* A relay uses it; does so no more, and it may be gone. */
+void listener_enter(struct listener *listener);
+void listener_leave(struct listener *listener);
+
+/* At once, without looking at what waits; no relay uses it. NULL is fine. */
 void listener_free(struct listener *listener);
 
 /* What relays need of it; all borrowed. */

@@ -265,6 +265,7 @@ const char *log_open(const struct log_settings *settings)
 
 	if (reason != NULL)
 		return reason;
+	tzset(); /* else the first line opens a file, whenever that may be */
 	logger.closing = logger.through = logger.reopen = false;
 	logger.lost = logger.untold = 0;
 	log_make_ended();

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "demo.h"
+#include "generation.h"
 #include "log.h"
 
 static const char usage[] =
@@ -21,7 +22,8 @@ static const char usage[] =
 	"      --version      say which adieu this is\n"
 	"      --help         say this\n"
 	"\n"
-	"SIGTERM and SIGINT drain, a second one cuts. See adieu(8), adieu.ini(5).\n";
+	"SIGTERM and SIGINT drain, a second one cuts; SIGHUP reloads; SIGUSR1 opens the\n"
+	"log file again. See adieu(8), adieu.ini(5).\n";
 
 enum command {
 	COMMAND_RUN,
@@ -68,10 +70,11 @@ static int main_complain(const char *about, const char *reason)
 	return EXIT_FAILURE;
 }
 
-static int main_run(const struct config *config, const char *path)
+/* Takes config. */
+static int main_run(struct config *config, const char *path)
 {
 	char reason[TLS_REASON_ROOM];
-	struct daemon *daemon = daemon_new(config, NULL, reason);
+	struct daemon *daemon = daemon_new(path, config, NULL, reason);
 	bool ran;
 
 	if (daemon == NULL)
@@ -81,13 +84,16 @@ static int main_run(const struct config *config, const char *path)
 	return ran ? EXIT_SUCCESS : main_complain(path, reason);
 }
 
-static int main_with_log(const struct config *config, const char *path)
+/* Takes config. */
+static int main_with_log(struct config *config, const char *path)
 {
 	const char *reason = log_open(&config->log);
 	int status;
 
-	if (reason != NULL)
+	if (reason != NULL) {
+		config_free(config);
 		return main_complain(path, reason);
+	}
 	status = main_run(config, path);
 	log_close();
 	return status;
@@ -101,8 +107,8 @@ static int main_with_config(enum command command, const char *path)
 	if (config == NULL)
 		return EXIT_FAILURE;
 	if (command == COMMAND_RUN)
-		status = main_with_log(config, path);
-	else if (!daemon_check(config, path, stderr))
+		return main_with_log(config, path);
+	if (!generation_check(config, path, stderr))
 		status = EXIT_FAILURE;
 	config_free(config);
 	return status;

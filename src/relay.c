@@ -281,6 +281,7 @@ static void relay_free(struct relay *relay)
 		(void)event_del(&relay->timer); /* fails only on an unassigned event */
 	socket_free(relay->backend);
 	socket_free(relay->client);
+	listener_leave(relay->listener);
 	free(relay);
 }
 
@@ -380,6 +381,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	}
 	relay->worker = worker;
 	relay->listener = listener;
+	listener_enter(listener);
 	relay->peer = *peer;
 	relay->id = id;
 	relay->started = relay->since = worker_now();

@@ -117,15 +117,65 @@ static void worker_end_relays(struct worker *worker, enum ending_kind kind)
 		relay_kill(relay, (struct ending){ .kind = kind });
 }
 
+static void worker_retire(struct handover *handover)
+{
+	if (handover == NULL)
+		return;
+	for (size_t i = 0; i < handover->n_listeners; i++)
+		listener_retire(handover->listeners[i]);
+	handover->n_listeners = 0;
+	handover_free(handover);
+}
+
 static void worker_drain(struct worker *worker)
 {
 	if (worker->draining)
 		return;
-	for (size_t i = 0; i < worker->n_listeners; i++)
-		listener_close(worker->listeners[i]); /* takes some more */
+	worker_retire(worker->current); /* takes some more */
+	worker->current = NULL;
 	worker->draining = true;
 	if (TAILQ_EMPTY(&worker->relays))
 		(void)event_base_loopbreak(worker->base); /* fails on no base only */
+}
+
+/* Nobody uses scratch between turns. */
+static void worker_take_room(struct worker *worker, struct handover *handover)
+{
+	unsigned char *small = handover->room;
+
+	if (handover->turn > worker->scratch.len) {
+		small = worker->scratch.room;
+		worker->scratch.room = handover->room;
+		worker->scratch.len = handover->turn;
+	}
+	free(small);
+	handover->room = NULL;
+}
+
+static void worker_turn_to(struct worker *worker, struct handover *next)
+{
+	const struct handover none = { .n_listeners = 0 };
+	const struct handover *old = worker->current != NULL ? worker->current : &none;
+	const uint64_t one = 1;
+
+	worker_take_room(worker, next);
+	for (size_t i = 0; i < next->n_listeners; i++)
+		listener_open(next->listeners[i], old->listeners, old->n_listeners);
+	worker_retire(worker->current);
+	worker->current = next;
+	/* Cannot be full: one at a time. */
+	if (write(worker->common->turned_fd, &one, sizeof(one)) < 0)
+		abort();
+}
+
+static void worker_look_for_handover(struct worker *worker)
+{
+	struct handover *next = atomic_exchange(&worker->next, NULL);
+
+	if (next != NULL && !worker->draining)
+		worker_turn_to(worker, next);
+	else
+		handover_free(next);
 }
 
 static void worker_on_command(evutil_socket_t fd, short what, void *arg)
@@ -136,6 +186,8 @@ static void worker_on_command(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &n, sizeof(n)) < 0)
 		return; /* EAGAIN: somebody's second word, already obeyed */
+	atomic_fetch_add(&worker->beats, 1);
+	worker_look_for_handover(worker);
 	switch ((enum worker_command)atomic_load(&worker->command)) {
 	case WORKER_GO_ON: return;
 	case WORKER_DRAIN: worker_drain(worker); return;
@@ -151,17 +203,37 @@ static void worker_on_command(evutil_socket_t fd, short what, void *arg)
 	abort();
 }
 
-void worker_tell(struct worker *worker, enum worker_command command)
+static void worker_wake(const struct worker *worker)
 {
 	const uint64_t one = 1;
+
+	/* EAGAIN: the counter is full of words that are still to be read. */
+	if (write(worker->command_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+unsigned worker_ping(struct worker *worker)
+{
+	unsigned before = atomic_load(&worker->beats);
+
+	worker_wake(worker);
+	return before;
+}
+
+void worker_hand_over(struct worker *worker, struct handover *handover)
+{
+	atomic_store(&worker->next, handover);
+	worker_wake(worker);
+}
+
+void worker_tell(struct worker *worker, enum worker_command command)
+{
 	int before = atomic_load(&worker->command);
 
 	while (before < (int)command &&
 	       !atomic_compare_exchange_weak(&worker->command, &before, (int)command))
 		continue;
-	/* EAGAIN: the counter is full of words that are still to be read. */
-	if (write(worker->command_fd, &one, sizeof(one)) < 0)
-		return;
+	worker_wake(worker);
 }
 
 /* ---- its life ---- */
@@ -187,77 +259,53 @@ static bool worker_make_events(struct worker *worker)
 	       evtimer_assign(&worker->queue_event, worker->base, worker_on_queue, worker) == 0;
 }
 
-static size_t worker_turn_size(const struct worker_binds *binds, size_t n_binds)
+static bool worker_make_buffers(struct worker *worker)
 {
-	size_t size = 4 * 16384;
+	const size_t gathered = 65536; /* small enough to stay in a cache */
 
-	for (size_t i = 0; i < n_binds; i++)
-		if (binds[i].config->buffer_size > size)
-			size = binds[i].config->buffer_size;
-	return size;
-}
-
-static bool worker_make_buffers(struct worker *worker, size_t size)
-{
 	pipes_init(&worker->pipes);
 	worker->scratch.pipes = &worker->pipes;
-	worker->scratch.len = size;
-	worker->scratch.room = malloc(size + SOCKET_RECV_SLACK);
-	worker->tls_io = tls_io_new(size / FLOW_MOVES); /* small enough to stay in a cache */
-	return worker->scratch.room != NULL && worker->tls_io != NULL;
+	worker->tls_io = tls_io_new(gathered);
+	return worker->tls_io != NULL;
 }
 
-/* Takes the descriptors of binds from the n-th on by closing them. */
-static void worker_close_binds(const struct worker_binds *binds, size_t n, size_t n_binds)
+struct handover *handover_new(size_t n, size_t turn)
 {
-	for (; n < n_binds; n++)
-		for (size_t i = 0; i < binds[n].config->n_binds; i++)
-			(void)close(binds[n].fds[i]);
+	struct handover *handover = calloc(1, sizeof(*handover) + n * sizeof(struct listener *));
+
+	if (handover == NULL)
+		return NULL;
+	handover->turn = turn;
+	handover->room = malloc(turn + SOCKET_RECV_SLACK);
+	if (handover->room == NULL) {
+		free(handover);
+		return NULL;
+	}
+	return handover;
 }
 
-static bool worker_make_listeners(struct worker *worker, const struct worker_binds *binds,
-                                  size_t n_binds, char *reason)
+void handover_free(struct handover *handover)
 {
-	worker->listeners = calloc(n_binds, sizeof(struct listener *));
-	if (worker->listeners == NULL) {
-		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
-		worker_close_binds(binds, 0, n_binds);
-		return false;
-	}
-	for (size_t i = 0; i < n_binds; i++) {
-		struct listener *listener = listener_new(worker, &binds[i], reason);
-
-		if (listener == NULL) {
-			worker_close_binds(binds, i, n_binds);
-			return false;
-		}
-		worker->listeners[worker->n_listeners++] = listener;
-	}
-	return true;
+	if (handover == NULL)
+		return;
+	for (size_t i = 0; i < handover->n_listeners; i++)
+		listener_free(handover->listeners[i]);
+	free(handover->room);
+	free(handover);
 }
 
-struct worker *worker_new(struct common *common, const struct worker_binds *binds, size_t n_binds,
-                          char *reason)
+struct worker *worker_new(struct common *common)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
 	if (worker == NULL)
-		goto fail;
+		return NULL;
 	worker->common = common;
 	worker->command_fd = -1;
 	TAILQ_INIT(&worker->relays);
 	TAILQ_INIT(&worker->queue);
-	if (!worker_make_events(worker) ||
-	    !worker_make_buffers(worker, worker_turn_size(binds, n_binds)))
-		goto fail;
-	if (!worker_make_listeners(worker, binds, n_binds, reason)) {
-		worker_free(worker);
-		return NULL;
-	}
-	return worker;
-fail:
-	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory or descriptors");
-	worker_close_binds(binds, 0, n_binds);
+	if (worker_make_events(worker) && worker_make_buffers(worker))
+		return worker;
 	worker_free(worker);
 	return NULL;
 }
@@ -302,9 +350,8 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	worker_end_relays(worker, ENDING_KILLED);
-	for (size_t i = 0; i < worker->n_listeners; i++)
-		listener_free(worker->listeners[i]);
-	free(worker->listeners);
+	handover_free(worker->current);
+	handover_free(atomic_load(&worker->next));
 	poller_clear(&worker->poller);
 	pipes_clear(&worker->pipes);
 	if (worker->base != NULL)

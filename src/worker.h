@@ -18,7 +18,6 @@
 
 #include <event2/event_struct.h>
 
-#include "config.h"
 #include "flow.h"
 #include "log.h"
 #include "pipes.h"
@@ -55,19 +54,27 @@ struct observer {
 
 /* Shared by all workers; outlives them. */
 struct common {
-	const struct config *config;
 	struct tls_ticket_keys ticket_keys;
 	struct observer observer;       /* relay_begins may be NULL */
+	atomic_uint max_connections;
 	atomic_uint n_connections;      /* accepted and not yet let go */
 	atomic_uint_fast64_t last_id;
+	int turned_fd;                  /* eventfd: a worker has turned to its handover */
 	int ended_fd;                   /* eventfd: a worker's thread is about to end */
 };
 
-/* The descriptors one worker listens on for one listener section. */
-struct worker_binds {
-	const struct listener_config *config;
-	const int *fds;                 /* config->n_binds; closed by the worker */
+/* What a worker gets of a generation. */
+struct handover {
+	unsigned char *room;            /* for scratch */
+	size_t turn;                    /* bytes a turn takes, at most */
+	size_t n_listeners;
+	struct listener *listeners[];   /* not yet open */
 };
+
+/* With room for n listeners and turns of that many bytes. NULL: out of memory. */
+struct handover *handover_new(size_t n, size_t turn);
+/* With the listeners in it. NULL is fine. */
+void handover_free(struct handover *handover);
 
 struct worker {
 	struct common *common;
@@ -76,8 +83,9 @@ struct worker {
 	struct tls_io *tls_io;
 	struct scratch scratch;
 	struct pipes pipes;
-	struct listener **listeners;
-	size_t n_listeners;
+	struct handover *current;       /* its listeners are open; NULL: none */
+	_Atomic(struct handover *) next;
+	atomic_uint beats;              /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;
 	TAILQ_HEAD(relay_queue, relay)
@@ -95,12 +103,14 @@ struct worker {
 	bool started;
 };
 
+/* Makes a worker that has nothing to listen on yet. NULL: out of memory or descriptors. */
+struct worker *worker_new(struct common *common);
+
 /*
- * Makes a worker that is ready to run: contexts loaded, listening descriptors
- * taken (also when NULL is returned). NULL: reason (TLS_REASON_ROOM) says why.
+ * From the main thread: the worker is to turn to handover, which is its own
+ * from here on, and says so in common->turned_fd. One at a time.
  */
-struct worker *worker_new(struct common *common, const struct worker_binds *binds, size_t n_binds,
-                          char *reason);
+void worker_hand_over(struct worker *worker, struct handover *handover);
 
 /* Starts its thread, with all signals blocked. False: errno. */
 bool worker_start(struct worker *worker);
@@ -114,6 +124,9 @@ enum worker_command {
 
 /* From any thread. Commands only become harsher. */
 void worker_tell(struct worker *worker, enum worker_command command);
+
+/* From the main thread: how often the worker came round so far; it is asked to once more. */
+unsigned worker_ping(struct worker *worker);
 
 /* Waits for the thread, if it was started. */
 void worker_join(struct worker *worker);

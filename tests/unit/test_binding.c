@@ -12,9 +12,6 @@
 enum { WORKERS = 3 };
 
 static struct address address;
-static struct listener_config config = {
-	.name = (char *)"a", .mode = LISTENER_TCP, .binds = &address, .n_binds = 1
-};
 static char folder[] = "/tmp/adieu-binding-XXXXXX";
 static const char *reason;
 
@@ -44,7 +41,7 @@ static uint16_t port_of(int fd)
 /* Somebody can connect to it. */
 static void expect_reachable(const struct binding *binding)
 {
-	const struct address *bound = binding_address(binding, 0);
+	const struct address *bound = binding_address(binding);
 	int fd = socket(bound->any.sa_family, SOCK_STREAM, 0);
 
 	ck_assert_int_eq(connect(fd, &bound->any, bound->len), 0);
@@ -56,13 +53,17 @@ START_TEST(all_workers_share_a_port_that_the_kernel_chose)
 	struct binding *binding;
 
 	on_loopback();
-	binding = binding_new(&config, WORKERS, &reason);
+	binding = binding_new(&address, WORKERS, &reason);
 	ck_assert_ptr_nonnull(binding);
-	ck_assert_uint_ne(binding_address(binding, 0)->in.sin_port, 0);
-	for (unsigned i = 0; i < WORKERS; i++)
-		ck_assert_uint_eq(port_of(binding_fds(binding, i)[0]),
-		                  binding_address(binding, 0)->in.sin_port);
+	ck_assert_uint_ne(binding_address(binding)->in.sin_port, 0);
 	expect_reachable(binding);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		int fd = binding_take(binding, i);
+
+		ck_assert_uint_eq(port_of(fd), binding_address(binding)->in.sin_port);
+		ck_assert_int_eq(binding_take(binding, i), -1);
+		(void)close(fd);
+	}
 	binding_free(binding);
 }
 END_TEST
@@ -73,24 +74,23 @@ START_TEST(a_port_is_not_shared_with_another_daemon)
 	struct binding *other;
 
 	on_loopback();
-	binding = binding_new(&config, WORKERS, &reason);
-	address.in.sin_port = binding_address(binding, 0)->in.sin_port;
-	other = binding_new(&config, WORKERS, &reason);
+	binding = binding_new(&address, WORKERS, &reason);
+	address.in.sin_port = binding_address(binding)->in.sin_port;
+	other = binding_new(&address, WORKERS, &reason);
 	ck_assert_ptr_null(other);
 	ck_assert_ptr_nonnull(strstr(reason, ": Address already in use"));
 	binding_free(binding);
 }
 END_TEST
 
-START_TEST(what_was_handed_over_is_not_closed)
+START_TEST(what_was_taken_is_not_closed)
 {
 	struct binding *binding;
 	int fd;
 
 	on_loopback();
-	binding = binding_new(&config, WORKERS, &reason);
-	fd = binding_fds(binding, 0)[0];
-	binding_hand_over(binding, 0);
+	binding = binding_new(&address, WORKERS, &reason);
+	fd = binding_take(binding, 0);
 	binding_free(binding);
 	ck_assert_uint_ne(port_of(fd), 0);
 	(void)close(fd);
@@ -103,7 +103,7 @@ START_TEST(a_unix_socket_is_removed_at_the_end)
 	struct stat status;
 
 	on_unix();
-	binding = binding_new(&config, WORKERS, &reason);
+	binding = binding_new(&address, WORKERS, &reason);
 	ck_assert_ptr_nonnull(binding);
 	ck_assert_int_eq(stat(address.un.sun_path, &status), 0);
 	binding_free(binding);
@@ -120,9 +120,9 @@ START_TEST(a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not)
 	on_unix();
 	ck_assert_int_eq(bind(left, &address.any, address.len), 0);
 	(void)close(left);
-	binding = binding_new(&config, 1, &reason);
+	binding = binding_new(&address, 1, &reason);
 	ck_assert_ptr_nonnull(binding);
-	other = binding_new(&config, 1, &reason);
+	other = binding_new(&address, 1, &reason);
 	ck_assert_ptr_null(other);
 	ck_assert_ptr_nonnull(strstr(reason, ": Address already in use"));
 	expect_reachable(binding);
@@ -142,7 +142,7 @@ START_TEST(a_unix_socket_whose_backlog_is_full_is_alive)
 	do {
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	} while (connect(fd, &address.any, address.len) == 0);
-	ck_assert_ptr_null(binding_new(&config, 1, &reason));
+	ck_assert_ptr_null(binding_new(&address, 1, &reason));
 	ck_assert_int_eq(stat(address.un.sun_path, &status), 0);
 	ck_assert_int_eq(unlink(address.un.sun_path), 0);
 	(void)close(listening);
@@ -154,41 +154,40 @@ START_TEST(all_workers_share_a_unix_socket)
 	struct binding *binding;
 
 	on_unix();
-	binding = binding_new(&config, WORKERS, &reason);
+	binding = binding_new(&address, WORKERS, &reason);
 	ck_assert_ptr_nonnull(binding);
 	expect_reachable(binding);
 	for (unsigned i = 0; i < WORKERS; i++) {
-		int fd = accept(binding_fds(binding, i)[0], NULL, NULL);
+		int listening = binding_take(binding, i);
+		int fd = accept(listening, NULL, NULL);
 
 		ck_assert_int_ge(fd, 0);
 		(void)close(fd);
-		expect_reachable(binding);
+		(void)close(listening);
+		if (i < WORKERS - 1)
+			expect_reachable(binding);
 	}
 	binding_free(binding);
 }
 END_TEST
 
-START_TEST(one_address_that_is_taken_undoes_the_others)
+START_TEST(an_address_is_known_by_how_it_was_written)
 {
-	struct address two[2];
-	struct listener_config both = config;
 	struct binding *binding;
-	struct stat status;
+	struct address other;
 
 	on_loopback();
-	binding = binding_new(&config, 1, &reason);
+	binding = binding_new(&address, 1, &reason);
+	ck_assert(binding_is_for(binding, &address));
+	ck_assert(!binding_is_for(binding, binding_address(binding)));
+	other = address;
+	other.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	ck_assert(!binding_is_for(binding, &other));
+	other = address;
+	other.dual_stack = true;
+	ck_assert(!binding_is_for(binding, &other));
 	on_unix();
-	two[0] = address;
-	two[1] = *binding_address(binding, 0);
-	both.binds = two;
-	both.n_binds = 2;
-	ck_assert_ptr_null(binding_new(&both, WORKERS, &reason));
-	ck_assert_ptr_nonnull(strstr(reason, "cannot listen on 127.0.0.1:"));
-	ck_assert_int_ne(stat(two[0].un.sun_path, &status), 0);
-	binding_free(binding);
-	binding = binding_new(&both, WORKERS, &reason);
-	ck_assert_ptr_nonnull(binding);
-	ck_assert_uint_eq(port_of(binding_fds(binding, 1)[1]), two[1].in.sin_port);
+	ck_assert(!binding_is_for(binding, &address));
 	binding_free(binding);
 }
 END_TEST
@@ -203,10 +202,10 @@ START_TEST(one_dual_stack_socket_takes_both_families)
 	address.in6.sin6_family = AF_INET6;
 	/* Loopback's, as IPv6 writes it: nothing but loopback is listened on. */
 	ck_assert_int_eq(inet_pton(AF_INET6, "::ffff:127.0.0.1", &address.in6.sin6_addr), 1);
-	binding = binding_new(&config, WORKERS, &reason);
+	binding = binding_new(&address, WORKERS, &reason);
 	ck_assert_msg(binding != NULL, "%s", reason);
 	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	in.sin_port = binding_address(binding, 0)->in6.sin6_port;
+	in.sin_port = binding_address(binding)->in6.sin6_port;
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
 	(void)close(fd);
 	binding_free(binding);
@@ -222,12 +221,13 @@ START_TEST(descriptors_do_not_block_and_are_not_inherited)
 			on_loopback();
 		else
 			on_unix();
-		binding = binding_new(&config, WORKERS, &reason);
+		binding = binding_new(&address, WORKERS, &reason);
 		for (unsigned worker = 0; worker < WORKERS; worker++) {
-			int fd = binding_fds(binding, worker)[0];
+			int fd = binding_take(binding, worker);
 
 			ck_assert_int_ne(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
 			ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+			(void)close(fd);
 		}
 		binding_free(binding);
 	}
@@ -241,7 +241,7 @@ START_TEST(a_file_that_is_no_socket_is_left_alone)
 	on_unix();
 	file = fopen(address.un.sun_path, "w");
 	(void)fclose(file);
-	ck_assert_ptr_null(binding_new(&config, 1, &reason));
+	ck_assert_ptr_null(binding_new(&address, 1, &reason));
 	ck_assert_int_eq(unlink(address.un.sun_path), 0);
 }
 END_TEST
@@ -264,12 +264,12 @@ int main(void)
 	tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
 	tcase_add_test(tcase, all_workers_share_a_port_that_the_kernel_chose);
 	tcase_add_test(tcase, a_port_is_not_shared_with_another_daemon);
-	tcase_add_test(tcase, what_was_handed_over_is_not_closed);
+	tcase_add_test(tcase, what_was_taken_is_not_closed);
 	tcase_add_test(tcase, a_unix_socket_is_removed_at_the_end);
 	tcase_add_test(tcase, a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not);
 	tcase_add_test(tcase, a_unix_socket_whose_backlog_is_full_is_alive);
 	tcase_add_test(tcase, all_workers_share_a_unix_socket);
-	tcase_add_test(tcase, one_address_that_is_taken_undoes_the_others);
+	tcase_add_test(tcase, an_address_is_known_by_how_it_was_written);
 	tcase_add_test(tcase, one_dual_stack_socket_takes_both_families);
 	tcase_add_test(tcase, descriptors_do_not_block_and_are_not_inherited);
 	tcase_add_test(tcase, a_file_that_is_no_socket_is_left_alone);

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 
 #include "binding.h"
 #include "folder.h"
+#include "listener.h"
 #include "suite.h"
 #include "tls_certificate.h"
 #include "worker.h"
@@ -40,7 +42,6 @@ static struct listener_config listener = { .name = (char *)"a",
 	                                   .cert = cert_path,
 	                                   .tls_max = TLS_1_3,
 	                                   .buffer_size = 65536 };
-static const struct config config = { .max_connections = 10 };
 static struct common common;
 
 static struct worker *worker;
@@ -104,20 +105,24 @@ static void listen_as_backend(void)
 /* Returns where it listens. */
 static struct address make_worker(void)
 {
+	struct handover *handover = handover_new(1, listener.buffer_size);
 	char reason[TLS_REASON_ROOM] = "";
 	const char *why = "";
 	struct binding *binding;
 	struct address bound;
 
 	on_loopback(&bind_address);
-	binding = binding_new(&listener, 1, &why);
+	binding = binding_new(&bind_address, 1, &why);
 	ck_assert_msg(binding != NULL, "%s", why);
-	bound = *binding_address(binding, 0);
-	worker = worker_new(&common, &(struct worker_binds){ &listener, binding_fds(binding, 0) },
-	                    1, reason);
-	ck_assert_msg(worker != NULL, "%s", reason);
-	binding_hand_over(binding, 0);
+	bound = *binding_address(binding);
+	worker = worker_new(&common);
+	handover->listeners[0] = listener_new(NULL, &listener, &binding, worker, 0, reason);
+	ck_assert_msg(handover->listeners[0] != NULL, "%s", reason);
+	handover->n_listeners = 1;
 	binding_free(binding);
+	worker_hand_over(worker, handover);
+	ck_assert_int_ge(event_base_loop(worker->base, EVLOOP_NONBLOCK), 0);
+	ck_assert_ptr_eq(worker->current, handover);
 	return bound;
 }
 
@@ -235,7 +240,9 @@ static void begin(const struct stop *stop)
 	open_log();
 	listener.mode = stop->mode;
 	backend.tls = stop->backend_tls;
-	common = (struct common){ .config = &config, .ended_fd = -1 };
+	common = (struct common){ .max_connections = 10,
+		                  .turned_fd = eventfd(0, 0),
+		                  .ended_fd = -1 };
 	listen_as_backend();
 	to = make_worker();
 	stop->reach(&to);
@@ -247,6 +254,7 @@ static void end(void)
 		(void)close(client_of_backend);
 	(void)close(client);
 	(void)close(backend_listens);
+	(void)close(common.turned_fd);
 }
 
 static void expect_aborted(const struct stop *stop)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * daemon_impl - what daemon.c and daemon_reload.c say to each other
+ */
+#ifndef DAEMON_IMPL_H
+#define DAEMON_IMPL_H
+
+#include "daemon.h"
+#include "generation.h"
+
+/* What the main thread watches, beside its workers. */
+enum daemon_signal {
+	DAEMON_TERM,
+	DAEMON_INT,
+	DAEMON_HUP,
+	DAEMON_USR1,
+	DAEMON_SIGNALS,
+};
+
+struct daemon {
+	const char *path;               /* what a reload reads; NULL: nothing */
+	struct common common;
+	struct event_base *base;
+	struct generation *generation;  /* that the workers have */
+	struct generation *next;        /* that they are turning to; NULL: none */
+	unsigned max_connections;       /* as next may have them */
+	struct handover **handovers;    /* one per worker, until it is handed over */
+	struct worker **workers;
+	unsigned n_workers;
+	unsigned n_turned;              /* to next */
+	unsigned n_ended;
+	uint64_t n_reloads;
+	bool again;       /* a reload was asked for during a reload */
+	unsigned *beats;                /* of each worker at the last ping */
+	struct event signals[DAEMON_SIGNALS];
+	struct event turned_event;
+	struct event ended_event;
+	struct event drain_event;
+	struct event watchdog_event;
+	enum worker_command told;
+};
+
+/* daemon_reload.c */
+
+/*
+ * Makes daemon->next and daemon->handovers, which is all that can fail, before
+ * any worker hears of it. Takes config. False: reason says why.
+ */
+bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason);
+
+/* Then the workers turn to it, and daemon_settle() follows. */
+void daemon_hand_over(struct daemon *daemon);
+
+/* All workers have turned to next: it is the generation now. */
+void daemon_settle(struct daemon *daemon);
+
+/* Reads the file again; if nothing comes of it, says why and changes nothing. */
+void daemon_reload(struct daemon *daemon);
+
+static inline const struct config *daemon_config(const struct daemon *daemon)
+{
+	return generation_config(daemon->generation);
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: ISC */
+#include "generation.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend.h"
+#include "binding.h"
+#include "listener.h"
+#include "worker.h"
+
+struct generation {
+	struct config *config;
+	atomic_uint references;
+	size_t n_bindings;
+	struct binding *bindings[];     /* in the order of listeners and their binds */
+};
+
+static bool generation_has(const struct generation *generation, const struct binding *binding)
+{
+	for (size_t i = 0; generation != NULL && i < generation->n_bindings; i++)
+		if (generation->bindings[i] == binding)
+			return true;
+	return false;
+}
+
+/* One that previous has, and nobody here yet: port 0 is any number of addresses. */
+static struct binding *generation_inherit(const struct generation *generation,
+                                          const struct generation *previous,
+                                          const struct address *address)
+{
+	for (size_t i = 0; previous != NULL && i < previous->n_bindings; i++)
+		if (binding_is_for(previous->bindings[i], address) &&
+		    !generation_has(generation, previous->bindings[i]))
+			return previous->bindings[i];
+	return NULL;
+}
+
+static bool generation_bind(struct generation *generation, const struct generation *previous,
+                            const struct listener_config *listener, unsigned n_workers,
+                            char *reason)
+{
+	for (size_t i = 0; i < listener->n_binds; i++) {
+		const struct address *address = &listener->binds[i];
+		struct binding *binding = generation_inherit(generation, previous, address);
+		const char *why;
+
+		if (binding == NULL)
+			binding = binding_new(address, n_workers, &why);
+		if (binding == NULL) {
+			(void)snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s", listener->name,
+			               why);
+			return false;
+		}
+		generation->bindings[generation->n_bindings++] = binding;
+	}
+	return true;
+}
+
+static struct generation *generation_alloc(struct config *config, char *reason)
+{
+	struct generation *generation;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i]->n_binds;
+	generation = calloc(1, sizeof(*generation) + n * sizeof(generation->bindings[0]));
+	if (generation == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		config_free(config);
+		return NULL;
+	}
+	generation->config = config;
+	atomic_init(&generation->references, 1);
+	return generation;
+}
+
+struct generation *generation_new(struct config *config, const struct generation *previous,
+                                  unsigned n_workers, char *reason)
+{
+	struct generation *generation = generation_alloc(config, reason);
+
+	for (size_t i = 0; generation != NULL && i < config->n_listeners; i++) {
+		if (!generation_bind(generation, previous, config->listeners[i], n_workers,
+		                     reason)) {
+			generation_end(generation, previous);
+			return NULL;
+		}
+	}
+	return generation;
+}
+
+const struct config *generation_config(const struct generation *generation)
+{
+	return generation->config;
+}
+
+/* Where the bindings of the n-th listener begin. */
+static size_t generation_first(const struct generation *generation, size_t n)
+{
+	size_t first = 0;
+
+	for (size_t i = 0; i < n; i++)
+		first += generation->config->listeners[i]->n_binds;
+	return first;
+}
+
+const struct binding *generation_binding(const struct generation *generation, size_t n)
+{
+	return generation->bindings[generation_first(generation, n)];
+}
+
+static bool generation_make_listeners(struct generation *generation, struct handover *handover,
+                                      struct worker *worker, unsigned n, char *reason)
+{
+	const struct config *config = generation->config;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		struct listener *listener = listener_new(
+			generation, config->listeners[i],
+			&generation->bindings[generation_first(generation, i)], worker, n, reason);
+
+		if (listener == NULL)
+			return false;
+		handover->listeners[handover->n_listeners++] = listener;
+	}
+	return true;
+}
+
+struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
+                                  char *reason)
+{
+	const struct config *config = generation->config;
+	size_t turn = 0;
+	struct handover *handover;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (config->listeners[i]->buffer_size > turn)
+			turn = config->listeners[i]->buffer_size;
+	handover = handover_new(config->n_listeners, turn);
+	if (handover == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return NULL;
+	}
+	if (generation_make_listeners(generation, handover, worker, n, reason))
+		return handover;
+	handover_free(handover);
+	return NULL;
+}
+
+void generation_log(const struct generation *generation)
+{
+	const struct config *config = generation->config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		for (size_t k = 0; k < config->listeners[i]->n_binds; k++)
+			binding_log(generation->bindings[n++], config->listeners[i]);
+}
+
+void generation_end(struct generation *generation, const struct generation *other)
+{
+	if (generation == NULL)
+		return;
+	for (size_t i = 0; i < generation->n_bindings; i++)
+		if (!generation_has(other, generation->bindings[i]))
+			binding_free(generation->bindings[i]);
+	generation->n_bindings = 0;
+	generation_release(generation);
+}
+
+struct generation *generation_hold(struct generation *generation)
+{
+	if (generation != NULL)
+		(void)atomic_fetch_add(&generation->references, 1);
+	return generation;
+}
+
+void generation_release(struct generation *generation)
+{
+	if (generation == NULL || atomic_fetch_sub(&generation->references, 1) > 1)
+		return;
+	config_free(generation->config);
+	free(generation);
+}
+
+static bool generation_check_listener(const struct listener_config *listener, char *reason)
+{
+	const struct tls_ticket_keys keys = { { 0 } };
+	struct tls_context *tls;
+
+	if (listener->mode != LISTENER_TLS)
+		return true;
+	tls = tls_context_server(listener, &keys, reason);
+	tls_context_free(tls);
+	return tls != NULL;
+}
+
+static bool generation_check_backend(const struct backend_config *config, char *reason)
+{
+	struct backend *backend = backend_new(config, reason);
+
+	backend_free(backend);
+	return backend != NULL;
+}
+
+bool generation_check(const struct config *config, const char *path, FILE *errors)
+{
+	char reason[TLS_REASON_ROOM];
+	bool fine = true;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (generation_check_listener(config->listeners[i], reason))
+			continue;
+		fine = false;
+		(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, config->listeners[i]->name,
+		              reason);
+	}
+	for (size_t i = 0; i < config->n_backends; i++) {
+		if (generation_check_backend(config->backends[i], reason))
+			continue;
+		fine = false;
+		(void)fprintf(errors, "%s: [backend:%s]: %s\n", path, config->backends[i]->name,
+		              reason);
+	}
+	return fine;
+}

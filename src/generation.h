@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * generation - one loaded configuration and what was made of it
+ *
+ * A reload makes a whole new one, bindings, certificates and all, or nothing.
+ * Bindings of addresses that stay go over to it. Listeners hold references, so
+ * that the configuration of the old one lives as long as its last relay.
+ */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "config.h"
+
+struct binding;
+struct generation;
+struct handover;
+struct worker;
+
+/*
+ * Binds what previous (NULL: there is none) has not bound yet. Takes config
+ * in any case. NULL: reason (TLS_REASON_ROOM) says why.
+ */
+struct generation *generation_new(struct config *config, const struct generation *previous,
+                                  unsigned n_workers, char *reason);
+
+const struct config *generation_config(const struct generation *generation);
+
+/* Of the first address of the n-th listener. */
+const struct binding *generation_binding(const struct generation *generation, size_t n);
+
+/* Everything for the n-th worker. NULL: reason (TLS_REASON_ROOM) says why. */
+struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
+                                  char *reason);
+
+/* Says in the log where it listens. */
+void generation_log(const struct generation *generation);
+
+/*
+ * For the main thread, when all workers have turned to another, or it never
+ * came to that: gives up the addresses that other (NULL: none) has not as
+ * well, and the reference that came with generation_new(). NULL is fine.
+ */
+void generation_end(struct generation *generation, const struct generation *other);
+
+/*
+ * True when everything that config names can be loaded; binds nothing. What
+ * cannot is written to errors, a line each, after path.
+ */
+bool generation_check(const struct config *config, const char *path, FILE *errors);
+
+/* From any thread; NULL is fine. */
+struct generation *generation_hold(struct generation *generation);
+void generation_release(struct generation *generation);
+
+#endif
