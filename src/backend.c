@@ -23,6 +23,8 @@ struct backend {
 	struct target *targets;
 	unsigned n_targets;
 	unsigned next;
+	uint64_t keepalive;
+	uint64_t user_timeout;
 };
 
 /* The host of "host:port" or "[v6]:port"; NULL for a Unix socket. */
@@ -119,8 +121,14 @@ static const struct target *backend_next(struct backend *backend, struct backend
 	return &backend->targets[(search->begin + search->n_tried) % backend->n_targets];
 }
 
+void backend_set_patience(struct backend *backend, uint64_t keepalive, uint64_t user_timeout)
+{
+	backend->keepalive = keepalive;
+	backend->user_timeout = user_timeout;
+}
+
 /* A descriptor that is connecting; -1 and errno. */
-static int backend_dial(const struct address *address)
+static int backend_dial(const struct backend *backend, const struct address *address)
 {
 	const int on = 1;
 	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -129,6 +137,9 @@ static int backend_dial(const struct address *address)
 		return -1;
 	/* We gather writes ourselves; on a Unix socket this fails, and may. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (address->any.sa_family != AF_UNIX &&
+	    (backend->keepalive > 0 || backend->user_timeout > 0))
+		socket_set_patience(fd, backend->keepalive, backend->user_timeout);
 	if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
 		int error = errno;
 
@@ -151,7 +162,7 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
 	target = backend_next(backend, search);
 	*address = target->address;
 	search->n_tried++;
-	fd = backend_dial(target->address);
+	fd = backend_dial(backend, target->address);
 	if (fd < 0 && errno == EAGAIN) {
 		search->n_tried--;
 		return BACKEND_BUSY;

@@ -50,4 +50,7 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
                                      struct tls_io *io, const struct address **address,
                                      struct socket **sock);
 
+/* For all connections from now on; see socket_set_patience(). */
+void backend_set_patience(struct backend *backend, uint64_t keepalive, uint64_t user_timeout);
+
 #endif

@@ -13,7 +13,7 @@
 #include "log.h"
 
 enum {
-	BINDING_BACKLOG = 4096, /* the kernel lowers it to net.core.somaxconn */
+	BINDING_BACKLOG = 4096, /* until a listener sets its own */
 };
 
 struct binding {

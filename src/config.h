@@ -86,22 +86,30 @@ struct listener_config {
 	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */
 	char *ciphersuites;     /* TLS 1.3; NULL: our default */
 
+	uint32_t max_connections;       /* 0: no limit but the global one */
+	uint32_t max_per_ip;            /* 0: no limit */
+	uint32_t backlog;               /* connections that wait for accept(2) */
+	uint64_t keepalive;             /* silence before a probe; either side; PARSE_OFF: none */
+	uint64_t user_timeout; /* unacknowledged data; either side; PARSE_OFF: kernel's */
+
 	struct timeouts timeouts;
 	enum close_mode close;
 	enum on_truncation on_truncation;
-	uint64_t buffer_size;   /* bytes one flow may hold that its sink refused */
+	uint64_t buffer_size; /* bytes one flow may hold that its sink refused */
 };
 
 struct config {
-	uint32_t workers;       /* 0: one per CPU we may run on */
+	uint32_t workers; /* 0: one per CPU we may run on */
 	uint32_t max_connections;
+	uint32_t max_handshakes; /* at a time in one worker; 0: no limit */
 	uint64_t drain_timeout; /* milliseconds; PARSE_OFF: wait for ever */
-	char *user;             /* account to change to; NULL: stay */
+	bool drain_spread; /* idle relays end one by one in that time */
+	char *user; /* account to change to; NULL: stay */
 	struct log_settings log;
 
 	struct listener_config **listeners;
 	size_t n_listeners;
-	struct backend_config **backends;       /* named ones, then inline ones */
+	struct backend_config **backends; /* named ones, then inline ones */
 	size_t n_backends;
 };
 
@@ -121,10 +129,10 @@ void config_free(struct config *config);
 
 /* A key that may stand in a file; for tests, manual pages and completion. */
 struct config_key {
-	const char *section;    /* "global", "listener", "backend" */
+	const char *section; /* "global", "listener", "backend" */
 	const char *key;
-	const char *fallback;   /* as written in a file; NULL: none */
-	bool in_defaults;       /* may stand in [defaults] too */
+	const char *fallback; /* as written in a file; NULL: none */
+	bool in_defaults; /* may stand in [defaults] too */
 };
 
 /* The whole table, ended by an entry whose section is NULL. Static. */

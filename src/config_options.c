@@ -50,6 +50,33 @@ static const char *option_set_workers(void *member, const char *value)
 	return NULL;
 }
 
+static const char *option_set_limit(void *member, const char *value)
+{
+	const uint32_t none = 0;
+
+	if (strcmp(value, "off") != 0)
+		return parse_count(value, member);
+	memcpy(member, &none, sizeof(none));
+	return NULL;
+}
+
+/* For what the kernel counts in seconds. */
+static const char *option_set_seconds(void *member, const char *value)
+{
+	const uint64_t most = 32767 * (uint64_t)1000; /* MAX_TCP_KEEPIDLE */
+	uint64_t duration = 0;
+	const char *reason = parse_duration(value, &duration);
+
+	if (reason != NULL)
+		return reason;
+	if (duration % 1000 != 0)
+		return "is not a number of whole seconds";
+	if (duration > most)
+		return "is more than 9h";
+	memcpy(member, &duration, sizeof(duration));
+	return NULL;
+}
+
 static const char *option_set_buffer_size(void *member, const char *value)
 {
 	const uint64_t least = 16 << 10;
@@ -171,7 +198,9 @@ _Static_assert(offsetof(struct listener_config, n_binds) ==
 const struct option_row option_rows[] = {
 	GLOBAL("workers", "auto", workers, option_set_workers),
 	GLOBAL("max-connections", "10000", max_connections, option_set_count),
+	GLOBAL("max-handshakes", "off", max_handshakes, option_set_limit),
 	GLOBAL("drain-timeout", "60s", drain_timeout, option_set_duration),
+	GLOBAL("drain-spread", "yes", drain_spread, option_set_bool),
 	GLOBAL("log", "stderr", log, option_set_log),
 	GLOBAL("log-format", "logfmt", log.format, option_set_log_format),
 	GLOBAL("log-level", "info", log.level, option_set_log_level),
@@ -186,6 +215,11 @@ const struct option_row option_rows[] = {
 	LISTENER("key", NULL, key, option_set_text),
 	LISTENER("backend", NULL, backend, NULL),
 
+	LISTENER("max-connections", "off", max_connections, option_set_limit),
+	DEFAULTS("max-per-ip", "off", max_per_ip, option_set_limit),
+	DEFAULTS("backlog", "4096", backlog, option_set_count),
+	DEFAULTS("keepalive", "2m", keepalive, option_set_seconds),
+	DEFAULTS("user-timeout", "off", user_timeout, option_set_duration),
 	DEFAULTS("handshake-timeout", "10s", timeouts.handshake, option_set_duration),
 	DEFAULTS("connect-timeout", "5s", timeouts.connect, option_set_duration),
 	DEFAULTS("idle-timeout", "1h", timeouts.idle, option_set_duration),

@@ -52,6 +52,9 @@ static void daemon_begin_drain(struct daemon *daemon)
 	notify("STOPPING=1\nSTATUS=Draining %u connections",
 	       atomic_load(&daemon->common.n_connections));
 	daemon_say_drain(daemon, "begin");
+	/* Idle ones are through before those that are cut at the deadline. */
+	if (daemon_config(daemon)->drain_spread)
+		atomic_store(&daemon->common.spread, timeout / 10 * 9);
 	daemon_tell(daemon, WORKER_DRAIN);
 	/* Without memory for a timer there is no waiting for its end. */
 	if (timeout > 0 && evtimer_add(&daemon->drain_event, &in) != 0)

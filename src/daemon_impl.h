@@ -57,9 +57,10 @@ void daemon_settle(struct daemon *daemon);
 /* Reads the file again; if nothing comes of it, says why and changes nothing. */
 void daemon_reload(struct daemon *daemon);
 
+/* Before all workers have turned to the first generation, that one's. */
 static inline const struct config *daemon_config(const struct daemon *daemon)
 {
-	return generation_config(daemon->generation);
+	return generation_config(daemon->generation != NULL ? daemon->generation : daemon->next);
 }
 
 #endif

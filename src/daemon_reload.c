@@ -197,6 +197,7 @@ void daemon_settle(struct daemon *daemon)
 	daemon->generation = daemon->next;
 	daemon->next = NULL;
 	atomic_store(&daemon->common.max_connections, daemon->max_connections);
+	atomic_store(&daemon->common.max_handshakes, daemon_config(daemon)->max_handshakes);
 	generation_log(daemon->generation);
 	if (old == NULL) {
 		daemon_say_ready(daemon);

@@ -10,11 +10,13 @@
 #include "backend.h"
 #include "binding.h"
 #include "listener.h"
+#include "quota.h"
 #include "worker.h"
 
 struct generation {
 	struct config *config;
 	atomic_uint references;
+	struct quota **quotas;          /* one per listener */
 	size_t n_bindings;
 	struct binding *bindings[];     /* in the order of listeners and their binds */
 };
@@ -60,6 +62,31 @@ static bool generation_bind(struct generation *generation, const struct generati
 	return true;
 }
 
+static struct quota *generation_find_quota(const struct generation *previous, const char *name)
+{
+	for (size_t i = 0; previous != NULL && i < previous->config->n_listeners; i++)
+		if (quota_is_for(previous->quotas[i], name))
+			return quota_hold(previous->quotas[i]);
+	return quota_new(name);
+}
+
+static bool generation_make_quotas(struct generation *generation, const struct generation *previous,
+                                   char *reason)
+{
+	const struct config *config = generation->config;
+
+	generation->quotas = calloc(config->n_listeners, sizeof(struct quota *));
+	for (size_t i = 0; generation->quotas != NULL && i < config->n_listeners; i++) {
+		generation->quotas[i] = generation_find_quota(previous, config->listeners[i]->name);
+		if (generation->quotas[i] == NULL)
+			break;
+		if (i + 1 == config->n_listeners)
+			return true;
+	}
+	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	return false;
+}
+
 static struct generation *generation_alloc(struct config *config, char *reason)
 {
 	struct generation *generation;
@@ -83,7 +110,13 @@ struct generation *generation_new(struct config *config, const struct generation
 {
 	struct generation *generation = generation_alloc(config, reason);
 
-	for (size_t i = 0; generation != NULL && i < config->n_listeners; i++) {
+	if (generation == NULL)
+		return NULL;
+	if (!generation_make_quotas(generation, previous, reason)) {
+		generation_end(generation, previous);
+		return NULL;
+	}
+	for (size_t i = 0; i < config->n_listeners; i++) {
 		if (!generation_bind(generation, previous, config->listeners[i], n_workers,
 		                     reason)) {
 			generation_end(generation, previous);
@@ -119,9 +152,10 @@ static bool generation_make_listeners(struct generation *generation, struct hand
 	const struct config *config = generation->config;
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
-		struct listener *listener = listener_new(
-			generation, config->listeners[i],
-			&generation->bindings[generation_first(generation, i)], worker, n, reason);
+		struct listener *listener =
+			listener_new(generation, config->listeners[i],
+		                     &generation->bindings[generation_first(generation, i)],
+		                     generation->quotas[i], worker, n, reason);
 
 		if (listener == NULL)
 			return false;
@@ -183,6 +217,9 @@ void generation_release(struct generation *generation)
 {
 	if (generation == NULL || atomic_fetch_sub(&generation->references, 1) > 1)
 		return;
+	for (size_t i = 0; generation->quotas != NULL && i < generation->config->n_listeners; i++)
+		quota_release(generation->quotas[i]);
+	free(generation->quotas);
 	config_free(generation->config);
 	free(generation);
 }

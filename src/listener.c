@@ -14,7 +14,9 @@
 #include "binding.h"
 #include "generation.h"
 #include "log.h"
+#include "quota.h"
 #include "relay.h"
+#include "socket.h"
 #include "tls_context.h"
 #include "worker.h"
 
@@ -35,6 +37,7 @@ struct accept_point {
 struct listener {
 	struct worker *worker;
 	struct generation *generation;  /* a reference, because config is its */
+	struct quota *quota;            /* another */
 	const struct listener_config *config;
 	struct tls_context *tls;
 	struct backend *backend;
@@ -120,20 +123,41 @@ static void listener_refuse(struct listener *listener, int fd, const char *reaso
 		listener_say(listener, LEVEL_WARNING, "refused", reason);
 }
 
+/* Takes a place everywhere that places are counted. NULL, or the reason why there is none. */
+static const char *listener_admit(struct listener *listener, const struct sockaddr *peer,
+                                  bool *counted)
+{
+	const struct listener_config *config = listener->config;
+	struct worker *worker = listener->worker;
+	struct common *common = worker->common;
+	const unsigned handshakes = atomic_load(&common->max_handshakes);
+	const char *reason;
+
+	if (handshakes > 0 && worker->n_handshakes >= handshakes)
+		return "max_handshakes";
+	if (atomic_fetch_add(&common->n_connections, 1) >= atomic_load(&common->max_connections))
+		reason = "max_connections";
+	else
+		reason = quota_enter(listener->quota, peer, config->max_connections,
+		                     config->max_per_ip, counted);
+	if (reason != NULL)
+		(void)atomic_fetch_sub(&common->n_connections, 1);
+	return reason;
+}
+
 static void listener_take(struct listener *listener, int fd, const union peer_address *peer)
 {
 	struct common *common = listener->worker->common;
-	const int on = 1;
+	bool counted = false;
+	const char *reason = listener_admit(listener, &peer->any, &counted);
 
 	listener->worker->counters.accepted++;
-	if (atomic_fetch_add(&common->n_connections, 1) >= atomic_load(&common->max_connections)) {
-		(void)atomic_fetch_sub(&common->n_connections, 1);
-		listener_refuse(listener, fd, "max_connections");
+	if (reason != NULL) {
+		listener_refuse(listener, fd, reason);
 		return;
 	}
-	/* We gather writes ourselves; on a Unix socket this fails, and may. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (!relay_start(listener, listener->worker, fd, peer,
+	listener->n_relays++;
+	if (!relay_start(listener, listener->worker, fd, peer, counted,
 	                 atomic_fetch_add(&common->last_id, 1) + 1))
 		listener_say(listener, LEVEL_WARNING, "refused", "out_of_memory");
 }
@@ -185,12 +209,15 @@ static bool listener_load(struct listener *listener, char *reason)
 			return false;
 	}
 	listener->backend = backend_new(config->backend, reason);
-	return listener->backend != NULL;
+	if (listener->backend == NULL)
+		return false;
+	backend_set_patience(listener->backend, config->keepalive, config->user_timeout);
+	return true;
 }
 
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct binding *const *bindings, struct worker *worker, unsigned n,
-                              char *reason)
+                              struct binding *const *bindings, struct quota *quota,
+                              struct worker *worker, unsigned n, char *reason)
 {
 	struct listener *listener =
 		calloc(1, sizeof(*listener) + config->n_binds * sizeof(listener->points[0]));
@@ -201,6 +228,7 @@ struct listener *listener_new(struct generation *generation, const struct listen
 	}
 	listener->worker = worker;
 	listener->generation = generation_hold(generation);
+	listener->quota = quota_hold(quota);
 	listener->config = config;
 	listener->n_points = config->n_binds;
 	for (size_t i = 0; i < listener->n_points; i++)
@@ -229,6 +257,21 @@ static int listener_give_up(struct listener *listener, const struct binding *bin
 	return -1;
 }
 
+/*
+ * What is set on a listening descriptor is set on what it accepts, which costs
+ * nothing there. On a Unix socket all but the backlog fails, and may; a
+ * kernel that does not know an option goes on without.
+ */
+static void listener_set_options(const struct listener_config *config, int fd)
+{
+	const int on = 1;
+
+	/* We gather writes ourselves. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	socket_set_patience(fd, config->keepalive, config->user_timeout);
+	(void)listen(fd, (int)config->backlog); /* the kernel lowers it to net.core.somaxconn */
+}
+
 /* All assignments go to a base that exists, so none can fail. */
 void listener_open(struct listener *listener, struct listener *const *old, size_t n_old)
 {
@@ -240,6 +283,7 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
 
 		for (size_t k = 0; k < n_old && point->fd < 0; k++)
 			point->fd = listener_give_up(old[k], point->binding);
+		listener_set_options(listener->config, point->fd);
 		(void)event_assign(&point->event, base, point->fd, EV_READ | EV_PERSIST,
 		                   listener_on_event, point);
 	}
@@ -262,6 +306,12 @@ static void listener_stop(struct listener *listener)
 	}
 }
 
+static void listener_drop(struct listener *listener)
+{
+	if (--listener->n_relays == 0 && listener->retired)
+		listener_free(listener);
+}
+
 void listener_retire(struct listener *listener)
 {
 	listener->n_relays++; /* not before we are through */
@@ -271,18 +321,13 @@ void listener_retire(struct listener *listener)
 		while (listener->points[i].fd >= 0 && listener_accept(&listener->points[i]))
 			continue;
 	listener_stop(listener);
-	listener_leave(listener);
+	listener_drop(listener);
 }
 
-void listener_enter(struct listener *listener)
+void listener_leave(struct listener *listener, const struct sockaddr *peer, bool counted)
 {
-	listener->n_relays++;
-}
-
-void listener_leave(struct listener *listener)
-{
-	if (--listener->n_relays == 0 && listener->retired)
-		listener_free(listener);
+	quota_leave(listener->quota, peer, counted);
+	listener_drop(listener);
 }
 
 void listener_free(struct listener *listener)
@@ -292,6 +337,7 @@ void listener_free(struct listener *listener)
 	listener_stop(listener);
 	backend_free(listener->backend);
 	tls_context_free(listener->tls);
+	quota_release(listener->quota);
 	generation_release(listener->generation);
 	free(listener);
 }

@@ -14,6 +14,7 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "config.h"
@@ -22,17 +23,18 @@ struct backend;
 struct binding;
 struct generation;
 struct listener;
+struct quota;
 struct tls_context;
 struct worker;
 
 /*
  * Loads what it needs and takes worker's (the n-th) descriptors of bindings,
- * config->n_binds of them; does not accept yet. NULL: reason (TLS_REASON_ROOM)
+ * config->n_binds of them; does not accept yet. quota is held. NULL: reason (TLS_REASON_ROOM)
  * says why.
  */
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct binding *const *bindings, struct worker *worker, unsigned n,
-                              char *reason);
+                              struct binding *const *bindings, struct quota *quota,
+                              struct worker *worker, unsigned n, char *reason);
 
 /* Begins to accept; descriptors that bindings no longer had are taken from the n_old in old. */
 void listener_open(struct listener *listener, struct listener *const *old, size_t n_old);
@@ -43,9 +45,8 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
  */
 void listener_retire(struct listener *listener);
 
-/* A relay uses it; does so no more, and it may be gone. */
-void listener_enter(struct listener *listener);
-void listener_leave(struct listener *listener);
+/* A relay of peer's does not use it any more, and it may be gone; counted as in relay_start(). */
+void listener_leave(struct listener *listener, const struct sockaddr *peer, bool counted);
 
 /* At once, without looking at what waits; no relay uses it. NULL is fine. */
 void listener_free(struct listener *listener);

@@ -24,6 +24,8 @@
 void relay_enter(struct relay *relay, enum relay_state state)
 {
 	assert(state > relay->state);
+	if (relay->state == RELAY_HANDSHAKING)
+		relay->worker->n_handshakes--;
 	relay->state = state;
 	relay->since = worker_now();
 	relay->look_at = relay->pause = 0;
@@ -281,7 +283,9 @@ static void relay_free(struct relay *relay)
 		(void)event_del(&relay->timer); /* fails only on an unassigned event */
 	socket_free(relay->backend);
 	socket_free(relay->client);
-	listener_leave(relay->listener);
+	if (relay->state == RELAY_HANDSHAKING)
+		relay->worker->n_handshakes--;
+	listener_leave(relay->listener, &relay->peer.any, relay->counted);
 	free(relay);
 }
 
@@ -324,6 +328,15 @@ static void relay_settle(struct relay *relay, enum relay_verdict verdict)
 void relay_run(struct relay *relay)
 {
 	relay_settle(relay, relay_turn(relay));
+}
+
+bool relay_is_idle(const struct relay *relay)
+{
+	enum { QUIET = 1000 }; /* milliseconds */
+
+	return relay->state == RELAY_CARRYING && !relay->queued &&
+	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
+	       worker_now() - relay->since >= QUIET;
 }
 
 void relay_wake(void *arg)
@@ -370,18 +383,20 @@ static bool relay_open_client(struct relay *relay, int fd)
 }
 
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
-                 const union peer_address *peer, uint64_t id)
+                 const union peer_address *peer, bool counted, uint64_t id)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
 
 	if (relay == NULL) {
 		(void)atomic_fetch_sub(&worker->common->n_connections, 1);
+		listener_leave(listener, &peer->any, counted);
 		(void)close(fd);
 		return false;
 	}
 	relay->worker = worker;
 	relay->listener = listener;
-	listener_enter(listener);
+	relay->counted = counted;
+	worker->n_handshakes++;
 	relay->peer = *peer;
 	relay->id = id;
 	relay->started = relay->since = worker_now();

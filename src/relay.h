@@ -93,17 +93,22 @@ struct relay {
 	enum relay_first first;
 	enum parting client_parting;
 	enum parting backend_parting;
+	bool counted;     /* in its listener's quota */
 	bool queued;
 	bool hello;       /* the backend's TLS handshake has begun */
 	bool dying;       /* a source is lost whose bytes still wait for their sink */
 };
 
 /*
- * Takes fd, a client just accepted and counted, and begins. False: out of
- * memory; fd is closed then too, and its place given back.
+ * Takes fd, a client just accepted, and its places in the counts of listener
+ * (counted: that of its address too) and worker, and begins. False: out of
+ * memory; fd is closed then too, and its places given back.
  */
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
-                 const union peer_address *peer, uint64_t id);
+                 const union peer_address *peer, bool counted, uint64_t id);
+
+/* True when it carries nothing, and has not for a second. */
+bool relay_is_idle(const struct relay *relay);
 
 /* A turn for a relay that yielded; frees it if that is its last. */
 void relay_run(struct relay *relay);

@@ -13,8 +13,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -27,6 +29,29 @@ void socket_init(struct socket *sock, const struct socket_ops *ops, int fd)
 {
 	sock->ops = ops;
 	sock->fd = fd;
+}
+
+/* Where an option does not exist, as on Unix sockets, there is nothing to set. */
+static void socket_set_option(int fd, int level, int option, uint64_t value)
+{
+	const int number = value > INT_MAX ? INT_MAX : (int)value;
+
+	(void)setsockopt(fd, level, option, &number, sizeof(number));
+}
+
+void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout)
+{
+	enum { PROBES = 6 };
+	const uint64_t idle = keepalive / 1000;
+
+	socket_set_option(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive > 0);
+	if (keepalive > 0) {
+		socket_set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+		socket_set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+		                  idle > PROBES ? idle / PROBES : 1);
+		socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	}
+	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout);
 }
 
 static void socket_on_event(evutil_socket_t fd, short what, void *arg)

@@ -68,6 +68,13 @@ struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io
                                   const char *name);
 
 /*
+ * Before or after fd is connected: keepalive milliseconds of silence until the
+ * kernel probes the peer, and user_timeout for unacknowledged data (tcp(7),
+ * TCP_KEEPIDLE and TCP_USER_TIMEOUT). 0: off, and the kernel's own.
+ */
+void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout);
+
+/*
  * Registers with poller, for the life of the socket. A connected one may be
  * written to at once. False: out of memory.
  */

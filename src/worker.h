@@ -57,18 +57,20 @@ struct common {
 	struct tls_ticket_keys ticket_keys;
 	struct observer observer;       /* relay_begins may be NULL */
 	atomic_uint max_connections;
-	atomic_uint n_connections;      /* accepted and not yet let go */
+	atomic_uint max_handshakes;     /* in one worker; 0: no limit */
+	atomic_uint_fast64_t spread; /* drain: milliseconds to end idle relays in; 0: leave them */
+	atomic_uint n_connections; /* accepted and not yet let go */
 	atomic_uint_fast64_t last_id;
-	int turned_fd;                  /* eventfd: a worker has turned to its handover */
-	int ended_fd;                   /* eventfd: a worker's thread is about to end */
+	int turned_fd; /* eventfd: a worker has turned to its handover */
+	int ended_fd; /* eventfd: a worker's thread is about to end */
 };
 
 /* What a worker gets of a generation. */
 struct handover {
-	unsigned char *room;            /* for scratch */
-	size_t turn;                    /* bytes a turn takes, at most */
+	unsigned char *room; /* for scratch */
+	size_t turn; /* bytes a turn takes, at most */
 	size_t n_listeners;
-	struct listener *listeners[];   /* not yet open */
+	struct listener *listeners[]; /* not yet open */
 };
 
 /* With room for n listeners and turns of that many bytes. NULL: out of memory. */
@@ -83,22 +85,26 @@ struct worker {
 	struct tls_io *tls_io;
 	struct scratch scratch;
 	struct pipes pipes;
-	struct handover *current;       /* its listeners are open; NULL: none */
+	struct handover *current; /* its listeners are open; NULL: none */
 	_Atomic(struct handover *) next;
-	atomic_uint beats;              /* times that it looked for commands */
+	atomic_uint beats; /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;
 	TAILQ_HEAD(relay_queue, relay)
-	queue;   /* those that yielded */
+	queue; /* those that yielded */
 	struct event queue_event;
 	struct event command_event;
 	int command_fd;
 	atomic_int command;
 	bool draining;
-	struct log_limit truncations;           /* lines of the last second */
+	struct event spread_event; /* while draining */
+	uint64_t spread_until;
+	uint64_t spread_debt; /* parts of relays that are due to be ended */
+	struct log_limit truncations; /* lines of the last second */
 	struct log_limit refusals;
-	struct event limits_event;              /* says what was suppressed */
+	struct event limits_event; /* says what was suppressed */
 	struct counters counters;
+	unsigned n_handshakes; /* in progress */
 	pthread_t thread;
 	bool started;
 };
@@ -117,9 +123,9 @@ bool worker_start(struct worker *worker);
 
 enum worker_command {
 	WORKER_GO_ON,
-	WORKER_DRAIN,   /* stop accepting; end when the last relay has */
-	WORKER_CUT,     /* end every relay now: the drain deadline */
-	WORKER_KILL,    /* the same, for an operator in a hurry */
+	WORKER_DRAIN, /* stop accepting; end when the last relay has */
+	WORKER_CUT, /* end every relay now: the drain deadline */
+	WORKER_KILL, /* the same, for an operator in a hurry */
 };
 
 /* From any thread. Commands only become harsher. */

@@ -21,6 +21,7 @@
 #include "binding.h"
 #include "folder.h"
 #include "listener.h"
+#include "quota.h"
 #include "suite.h"
 #include "tls_certificate.h"
 #include "worker.h"
@@ -41,6 +42,7 @@ static struct listener_config listener = { .name = (char *)"a",
 	                                   .backend = &backend,
 	                                   .cert = cert_path,
 	                                   .tls_max = TLS_1_3,
+	                                   .backlog = 16,
 	                                   .buffer_size = 65536 };
 static struct common common;
 
@@ -106,6 +108,7 @@ static void listen_as_backend(void)
 static struct address make_worker(void)
 {
 	struct handover *handover = handover_new(1, listener.buffer_size);
+	struct quota *quota = quota_new("a");
 	char reason[TLS_REASON_ROOM] = "";
 	const char *why = "";
 	struct binding *binding;
@@ -116,7 +119,8 @@ static struct address make_worker(void)
 	ck_assert_msg(binding != NULL, "%s", why);
 	bound = *binding_address(binding);
 	worker = worker_new(&common);
-	handover->listeners[0] = listener_new(NULL, &listener, &binding, worker, 0, reason);
+	handover->listeners[0] = listener_new(NULL, &listener, &binding, quota, worker, 0, reason);
+	quota_release(quota);
 	ck_assert_msg(handover->listeners[0] != NULL, "%s", reason);
 	handover->n_listeners = 1;
 	binding_free(binding);
