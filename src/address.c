@@ -36,6 +36,23 @@ static const char *address_parse_unix(const char *path, struct address **list, s
 	return address_one(&address, list, n);
 }
 
+static const char *address_parse_activated(const char *name, enum address_use use,
+                                           struct address **list, size_t *n)
+{
+	struct address address = { .un.sun_family = AF_UNSPEC };
+	size_t len = strlen(name);
+
+	if (use != ADDRESS_TO_BIND)
+		return "is a socket to listen on";
+	if (len == 0)
+		return "needs a name after \"systemd:\"";
+	if (len >= sizeof(address.un.sun_path))
+		return "has too long a name";
+	memcpy(address.un.sun_path, name, len + 1);
+	address.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+	return address_one(&address, list, n);
+}
+
 static const char *address_parse_port(const char *text, enum address_use use, uint16_t *port)
 {
 	uint32_t number = 0;
@@ -189,6 +206,8 @@ const char *address_parse(const char *text, enum address_use use, struct address
 	*n = 0;
 	if (strncmp(text, "unix:", 5) == 0)
 		return address_parse_unix(text + 5, list, n);
+	if (strncmp(text, "systemd:", 8) == 0)
+		return address_parse_activated(text + 8, use, list, n);
 	if (colon == NULL)
 		return "is no address: it needs a port, as in host:port";
 	if (strpbrk(text, " \t") != NULL)
@@ -245,6 +264,13 @@ const char *address_text(const struct sockaddr *sa, socklen_t len,
 			               un->sun_path);
 		else
 			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unix");
+		return room;
+	case AF_UNSPEC:
+		if (len > path_at && un->sun_path[0] != '\0')
+			(void)snprintf(room, ADDRESS_TEXT_ROOM, "systemd:%.*s",
+			               (int)(len - path_at), un->sun_path);
+		else
+			(void)snprintf(room, ADDRESS_TEXT_ROOM, "unknown");
 		return room;
 	default: (void)snprintf(room, ADDRESS_TEXT_ROOM, "unknown"); return room;
 	}

@@ -9,6 +9,8 @@
  *	[::1]:443        IPv6, and only IPv6; [fe80::1%eth0]:443 where it needs a scope
  *	name:443         a host name; resolved once, when the file is loaded
  *	unix:/run/x.sock a Unix stream socket; the path is absolute
+ *	systemd:NAME     to listen: a socket that the service manager passes by that
+ *	                 name; its family is AF_UNSPEC, and sun_path holds the name
  *
  * A name may stand for several addresses, hence lists.
  */

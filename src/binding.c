@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "inherited.h"
 #include "log.h"
 
 enum {
@@ -21,7 +22,10 @@ struct binding {
 	struct address bound;   /* the port is known */
 	bool made;              /* a Unix socket that is ours to remove */
 	unsigned n_workers;
-	int fds[];              /* -1: none, or taken */
+	struct {
+		int fd;         /* -1: none */
+		bool taken;     /* and so the worker's to close */
+	} slots[];
 };
 
 static bool binding_set_options(int fd, const struct address *address, bool shared)
@@ -104,6 +108,45 @@ static int binding_open_first(struct address *address)
 	return binding_open_exclusive(address);
 }
 
+/* By what name it is inherited: ":443" is another address than "[::]:443". */
+static void binding_name(const struct binding *binding, char room[static ADDRESS_TEXT_ROOM + 1])
+{
+	const struct address *asked = &binding->asked;
+
+	room[0] = '*';
+	(void)address_text(&asked->any, asked->len, asked->dual_stack ? room + 1 : room);
+}
+
+/* As we were given them, if we were. *found says that; NULL: it went well. */
+static const char *binding_inherit(struct binding *binding, bool *found)
+{
+	const bool activated = binding->asked.any.sa_family == AF_UNSPEC;
+	char name[ADDRESS_TEXT_ROOM + 1];
+	socklen_t len = sizeof(binding->bound.un);
+	unsigned n;
+
+	binding_name(binding, name);
+	n = inherited_count(name);
+	*found = n > 0 || activated;
+	if (!*found)
+		return NULL;
+	if (n == 0)
+		return "the service manager has passed no such socket";
+	/* The kernel deals connections to all of them, so each needs a worker. */
+	if (!activated && n != binding->n_workers)
+		return "taken over from another number of workers; restart instead";
+	for (unsigned i = 0; i < binding->n_workers; i++) {
+		binding->slots[i].fd = inherited_take(name);
+		if (binding->slots[i].fd < 0)
+			return strerror(errno);
+	}
+	if (getsockname(binding->slots[0].fd, &binding->bound.any, &len) != 0)
+		return strerror(errno);
+	binding->bound.len = len;
+	binding->made = !activated && binding->bound.any.sa_family == AF_UNIX;
+	return NULL;
+}
+
 /* False: errno. */
 static bool binding_open_all(struct binding *binding)
 {
@@ -114,7 +157,7 @@ static bool binding_open_all(struct binding *binding)
 
 	if (fd < 0)
 		return false;
-	binding->fds[0] = fd;
+	binding->slots[0].fd = fd;
 	binding->made = is_unix;
 	if (!is_unix && getsockname(fd, &address->any, &len) != 0)
 		return false;
@@ -123,24 +166,27 @@ static bool binding_open_all(struct binding *binding)
 
 		if (other < 0)
 			return false;
-		binding->fds[worker] = other;
+		binding->slots[worker].fd = other;
 	}
 	return true;
 }
 
-static const char *binding_reason(const struct address *address, int error)
+static const char *binding_reason(const struct address *address, const char *why)
 {
 	static char reason[ADDRESS_TEXT_ROOM + 128];
 	char text[ADDRESS_TEXT_ROOM];
 
 	(void)snprintf(reason, sizeof(reason), "cannot listen on %s: %s",
-	               address_text(&address->any, address->len, text), strerror(error));
+	               address_text(&address->any, address->len, text), why);
 	return reason;
 }
 
 struct binding *binding_new(const struct address *address, unsigned n_workers, const char **reason)
 {
-	struct binding *binding = calloc(1, sizeof(*binding) + n_workers * sizeof(binding->fds[0]));
+	struct binding *binding =
+		calloc(1, sizeof(*binding) + n_workers * sizeof(binding->slots[0]));
+	const char *why;
+	bool found;
 
 	if (binding == NULL) {
 		*reason = "out of memory";
@@ -149,10 +195,13 @@ struct binding *binding_new(const struct address *address, unsigned n_workers, c
 	binding->asked = binding->bound = *address;
 	binding->n_workers = n_workers;
 	for (unsigned i = 0; i < n_workers; i++)
-		binding->fds[i] = -1;
-	if (binding_open_all(binding))
+		binding->slots[i].fd = -1;
+	why = binding_inherit(binding, &found);
+	if (!found && !binding_open_all(binding))
+		why = strerror(errno);
+	if (why == NULL)
 		return binding;
-	*reason = binding_reason(&binding->bound, errno);
+	*reason = binding_reason(found ? &binding->asked : &binding->bound, why);
 	binding_free(binding);
 	return NULL;
 }
@@ -165,10 +214,24 @@ bool binding_is_for(const struct binding *binding, const struct address *address
 
 int binding_take(struct binding *binding, unsigned worker)
 {
-	int fd = binding->fds[worker];
+	if (binding->slots[worker].taken)
+		return -1;
+	binding->slots[worker].taken = true;
+	return binding->slots[worker].fd;
+}
 
-	binding->fds[worker] = -1;
-	return fd;
+void binding_pass(const struct binding *binding, binding_passing *pass, void *arg)
+{
+	char name[ADDRESS_TEXT_ROOM + 1];
+
+	binding_name(binding, name);
+	for (unsigned i = 0; i < binding->n_workers; i++)
+		pass(arg, binding->slots[i].fd, name);
+}
+
+void binding_disown(struct binding *binding)
+{
+	binding->made = false;
 }
 
 void binding_log(const struct binding *binding, const struct listener_config *listener)
@@ -194,8 +257,8 @@ void binding_free(struct binding *binding)
 	if (binding == NULL)
 		return;
 	for (unsigned i = 0; i < binding->n_workers; i++)
-		if (binding->fds[i] >= 0)
-			(void)close(binding->fds[i]);
+		if (binding->slots[i].fd >= 0 && !binding->slots[i].taken)
+			(void)close(binding->slots[i].fd);
 	if (binding->made)
 		(void)unlink(binding->bound.un.sun_path); /* gone is good, too */
 	free(binding);

@@ -20,8 +20,8 @@
 struct binding;
 
 /*
- * Binds and listens for n_workers workers. NULL: *reason says why, in words;
- * it is static or lives until the next call.
+ * Binds and listens for n_workers workers, or takes what was inherited. NULL: *reason says why, in
+ * words; it is static or lives until the next call.
  */
 struct binding *binding_new(const struct address *address, unsigned n_workers, const char **reason);
 
@@ -30,6 +30,16 @@ bool binding_is_for(const struct binding *binding, const struct address *address
 
 /* The descriptor for a worker, who has to close it; -1 when it was taken before. */
 int binding_take(struct binding *binding, unsigned worker);
+
+/*
+ * All its descriptors, taken or not, and the name to inherit them by: for
+ * another process, which is to listen beside us and then instead of us.
+ */
+typedef void binding_passing(void *arg, int fd, const char *name);
+void binding_pass(const struct binding *binding, binding_passing *pass, void *arg);
+
+/* That has happened: a Unix socket is no longer ours to remove. */
+void binding_disown(struct binding *binding);
 
 /* Says in the log where listener listens; a port that the kernel chose included. */
 void binding_log(const struct binding *binding, const struct listener_config *listener);

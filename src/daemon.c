@@ -41,7 +41,7 @@ static void daemon_tell(struct daemon *daemon, enum worker_command command)
 		worker_tell(daemon->workers[i], command);
 }
 
-static void daemon_begin_drain(struct daemon *daemon)
+void daemon_begin_drain(struct daemon *daemon)
 {
 	const uint64_t timeout = daemon_config(daemon)->drain_timeout;
 	const struct timeval in = {
@@ -133,6 +133,13 @@ static void daemon_on_reopen(evutil_socket_t number, short what, void *arg)
 	log_reopen();
 }
 
+static void daemon_on_upgrade(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	daemon_upgrade(arg);
+}
+
 /* ---- the watchdog ---- */
 
 static void daemon_feed_watchdog(evutil_socket_t fd, short what, void *arg)
@@ -191,6 +198,7 @@ static bool daemon_make_signals(struct daemon *daemon)
 		[DAEMON_INT] = { SIGINT, daemon_on_end },
 		[DAEMON_HUP] = { SIGHUP, daemon_on_hangup },
 		[DAEMON_USR1] = { SIGUSR1, daemon_on_reopen },
+		[DAEMON_USR2] = { SIGUSR2, daemon_on_upgrade },
 	};
 
 	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
@@ -260,6 +268,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 		return NULL;
 	}
 	daemon->path = path;
+	daemon->heir_fd = -1;
 	daemon->common.ended_fd = daemon->common.turned_fd = -1;
 	if (observer != NULL)
 		daemon->common.observer = *observer;
@@ -358,6 +367,8 @@ void daemon_free(struct daemon *daemon)
 	daemon_free_workers(daemon);
 	generation_end(daemon->next, daemon->generation);
 	generation_end(daemon->generation, NULL);
+	if (daemon->heir_fd >= 0)
+		(void)close(daemon->heir_fd);
 	if (daemon->base != NULL)
 		event_base_free(daemon->base);
 	if (daemon->common.turned_fd >= 0)

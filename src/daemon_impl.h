@@ -14,6 +14,7 @@ enum daemon_signal {
 	DAEMON_INT,
 	DAEMON_HUP,
 	DAEMON_USR1,
+	DAEMON_USR2,
 	DAEMON_SIGNALS,
 };
 
@@ -37,6 +38,9 @@ struct daemon {
 	struct event ended_event;
 	struct event drain_event;
 	struct event watchdog_event;
+	struct event heir_event;        /* what it says through heir_fd */
+	pid_t heir;		     /* of an upgrade that is under way; 0: none */
+	int heir_fd;
 	enum worker_command told;
 };
 
@@ -53,6 +57,11 @@ void daemon_hand_over(struct daemon *daemon);
 
 /* All workers have turned to next: it is the generation now. */
 void daemon_settle(struct daemon *daemon);
+
+/* daemon_upgrade.c: starts the program anew; drains once that is ready. */
+void daemon_upgrade(struct daemon *daemon);
+/* daemon.c */
+void daemon_begin_drain(struct daemon *daemon);
 
 /* Reads the file again; if nothing comes of it, says why and changes nothing. */
 void daemon_reload(struct daemon *daemon);

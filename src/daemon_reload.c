@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "daemon_impl.h"
+#include "inherited.h"
 #include "log.h"
 #include "notify.h"
 #include "pipes.h"
+#include "upgrade.h"
 
 enum {
 	/* Descriptors a worker needs for itself, generously. */
@@ -110,6 +112,9 @@ bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 void daemon_hand_over(struct daemon *daemon)
 {
 	daemon->n_turned = 0;
+	atomic_store(&daemon->common.max_connections, daemon->max_connections);
+	atomic_store(&daemon->common.max_handshakes,
+	             generation_config(daemon->next)->max_handshakes);
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
 		worker_hand_over(daemon->workers[i], daemon->handovers[i]);
 		daemon->handovers[i] = NULL;
@@ -196,8 +201,6 @@ void daemon_settle(struct daemon *daemon)
 
 	daemon->generation = daemon->next;
 	daemon->next = NULL;
-	atomic_store(&daemon->common.max_connections, daemon->max_connections);
-	atomic_store(&daemon->common.max_handshakes, daemon_config(daemon)->max_handshakes);
 	generation_log(daemon->generation);
 	if (old == NULL) {
 		daemon_say_ready(daemon);
@@ -207,6 +210,10 @@ void daemon_settle(struct daemon *daemon)
 		generation_end(old, daemon->generation);
 	}
 	daemon_notify_ready(daemon, NULL);
+	if (old == NULL) {
+		inherited_drop();
+		upgrade_finish();
+	}
 	if (daemon->again) {
 		daemon->again = false;
 		daemon_reload(daemon);

@@ -185,6 +185,18 @@ struct handover *generation_equip(struct generation *generation, struct worker *
 	return NULL;
 }
 
+void generation_pass(const struct generation *generation, binding_passing *pass, void *arg)
+{
+	for (size_t i = 0; i < generation->n_bindings; i++)
+		binding_pass(generation->bindings[i], pass, arg);
+}
+
+void generation_disown(const struct generation *generation)
+{
+	for (size_t i = 0; i < generation->n_bindings; i++)
+		binding_disown(generation->bindings[i]);
+}
+
 void generation_log(const struct generation *generation)
 {
 	const struct config *config = generation->config;

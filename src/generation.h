@@ -13,9 +13,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "binding.h"
 #include "config.h"
 
-struct binding;
 struct generation;
 struct handover;
 struct worker;
@@ -35,6 +35,11 @@ const struct binding *generation_binding(const struct generation *generation, si
 /* Everything for the n-th worker. NULL: reason (TLS_REASON_ROOM) says why. */
 struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
                                   char *reason);
+
+/* All descriptors that it listens on, for another process; see binding_pass(). */
+void generation_pass(const struct generation *generation, binding_passing *pass, void *arg);
+/* That has happened. */
+void generation_disown(const struct generation *generation);
 
 /* Says in the log where it listens. */
 void generation_log(const struct generation *generation);

@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "demo.h"
 #include "generation.h"
+#include "inherited.h"
 #include "log.h"
 
 static const char usage[] =
@@ -23,7 +24,7 @@ static const char usage[] =
 	"      --help         say this\n"
 	"\n"
 	"SIGTERM and SIGINT drain, a second one cuts; SIGHUP reloads; SIGUSR1 opens the\n"
-	"log file again. See adieu(8), adieu.ini(5).\n";
+	"log file again; SIGUSR2 lets a new program take over. See adieu(8), adieu.ini(5).\n";
 
 enum command {
 	COMMAND_RUN,
@@ -99,6 +100,20 @@ static int main_with_log(struct config *config, const char *path)
 	return status;
 }
 
+/* Takes config. */
+static int main_with_inherited(struct config *config, const char *path)
+{
+	int status;
+
+	if (!inherited_load()) {
+		config_free(config);
+		return main_complain(path, "out of memory");
+	}
+	status = main_with_log(config, path);
+	inherited_free();
+	return status;
+}
+
 static int main_with_config(enum command command, const char *path)
 {
 	struct config *config = config_load(path, stderr);
@@ -107,7 +122,7 @@ static int main_with_config(enum command command, const char *path)
 	if (config == NULL)
 		return EXIT_FAILURE;
 	if (command == COMMAND_RUN)
-		return main_with_log(config, path);
+		return main_with_inherited(config, path);
 	if (!generation_check(config, path, stderr))
 		status = EXIT_FAILURE;
 	config_free(config);

@@ -18,7 +18,7 @@ enum { PLAIN_BACKENDS = 3, TLS_BACKENDS = CASTINGS_TLS_BACKEND };
 static void open_stage(void)
 {
 	stage_open(&(struct stage_config){
-		.defaults = "connect-timeout = 300ms\nhandshake-timeout = 300ms",
+		.defaults = "connect-timeout = 1s\nhandshake-timeout = 1s",
 		.more = "[listener:refused]\nmode = tcp\nbind = 127.0.0.1:0\n"
 			"backend = CLOSED_BACKEND\n"
 			"[listener:refused-tls]\nbind = 127.0.0.1:0\ncert = FOLDER/adieu.pem\n"

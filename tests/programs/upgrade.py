@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""SIGUSR2: a new program takes over; and sockets that a service manager has opened."""
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import harness
+
+
+class Upgrade(harness.Checks):
+
+    def setUp(self):
+        super().setUp()
+        self.backend = harness.EchoBackend()
+        self.addCleanup(self.backend.stop)
+        self.context = ssl.create_default_context(cafile=self.cert)
+        self.heirs = []
+
+    def start(self, *sections):
+        daemon = super().start(*sections)
+        self.addCleanup(self.end_heirs)     # before it waits for everybody's last words
+        return daemon
+
+    def end_heirs(self):
+        for pid in self.heirs:
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                pass
+
+    def connect(self, listener='a'):
+        plain = socket.create_connection(self.adieu.address(listener), harness.PATIENCE)
+        client = self.context.wrap_socket(plain, server_hostname='localhost')
+        self.addCleanup(client.close)
+        return client
+
+    def expect_echo(self, client, data=b'hello'):
+        client.sendall(data)
+        got = b''
+        while len(got) < len(data):
+            part = client.recv(65536)
+            self.assertTrue(part)
+            got += part
+        self.assertEqual(got, data)
+
+    def upgrade(self):
+        """The new process's pid, which serves by now."""
+        n = len(self.adieu.found('upgrade', {'result': 'done'})) + 1
+        os.kill(self.heirs[-1] if self.heirs else self.adieu.process.pid, signal.SIGUSR2)
+        self.heirs.append(int(self.adieu.wait('upgrade', count=n, result='done')[-1]['pid']))
+        return self.heirs[-1]
+
+    def test_a_new_process_takes_over_and_the_old_one_drains(self):
+        self.adieu = self.start(self.listener('a', self.backend.address))
+        before = self.connect()
+        self.expect_echo(before)
+        heir = self.upgrade()
+        self.assertNotEqual(heir, self.adieu.process.pid)
+        after = self.connect()
+        self.expect_echo(after)
+        self.expect_echo(before)
+        before.unwrap().close()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.expect_echo(after)
+        after.unwrap().close()
+        self.adieu.wait('relay', count=2, **harness.CLEAN)
+        os.kill(heir, signal.SIGTERM)
+        self.adieu.wait('stop', count=2)
+
+    def test_a_program_that_does_not_start_changes_nothing(self):
+        config = self.listener('a', self.backend.address)
+        self.adieu = self.start(config)
+        pathlib.Path(self.path('adieu.conf')).write_text('nonsense')
+        self.adieu.process.send_signal(signal.SIGUSR2)
+        self.adieu.wait('upgrade', result='failed')
+        self.expect_echo(self.connect())
+        pathlib.Path(self.path('adieu.conf')).write_text(
+            '[global]\nworkers = 7\n' + config)
+        self.adieu.process.send_signal(signal.SIGUSR2)
+        self.adieu.wait('upgrade', result='failed', count=2)
+        self.expect_echo(self.connect())
+
+    def test_the_file_may_have_been_replaced(self):
+        program = self.path('adieu')
+        shutil.copy(harness.ADIEU, program)
+        original, harness.ADIEU = harness.ADIEU, program
+        try:
+            self.adieu = self.start(self.listener('a', self.backend.address))
+        finally:
+            harness.ADIEU = original
+        shutil.copy(original, self.path('new'))
+        os.rename(self.path('new'), program)
+        heir = self.upgrade()
+        self.assertEqual(os.readlink(f'/proc/{heir}/exe'), program)
+        self.expect_echo(self.connect())
+
+    def test_a_unix_socket_stays_until_the_last_one_ends(self):
+        path = self.path('socket')
+        self.adieu = self.start(self.plain_listener('a', self.backend.address).replace(
+            'bind = 127.0.0.1:0', f'bind = unix:{path}'))
+        heir = self.upgrade()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            self.expect_echo(client)
+        self.adieu.wait('relay')
+        os.kill(heir, signal.SIGTERM)
+        self.adieu.wait('stop', count=2)
+        self.assertFalse(os.path.exists(path))
+
+    def test_the_service_manager_follows(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(self.path('notify'))
+            manager.settimeout(harness.PATIENCE)
+            os.environ['NOTIFY_SOCKET'] = self.path('notify')
+            try:
+                self.adieu = self.start(self.plain_listener('a', self.backend.address))
+            finally:
+                del os.environ['NOTIFY_SOCKET']
+            self.assertTrue(manager.recv(4096).startswith(b'READY=1'))
+            heir = self.upgrade()
+            said = {manager.recv(4096).split(b'\n')[0] for _ in range(2)}
+            self.assertEqual(said, {b'READY=1', b'MAINPID=%d' % heir})
+            self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+            os.kill(heir, signal.SIGTERM)
+            self.assertTrue(manager.recv(4096).startswith(b'STOPPING=1'))
+
+    def test_nobody_is_refused_or_cut_by_upgrades_under_load(self):
+        self.adieu = self.start(self.listener('a', self.backend.address))
+        over = threading.Event()
+        trouble, done = [], [0]
+
+        def come_and_go():
+            while not over.is_set():
+                try:
+                    client = self.connect()
+                    self.expect_echo(client)
+                    client.unwrap().close()
+                    done[0] += 1
+                except Exception as error:
+                    trouble.append(repr(error))
+
+        def transfer():
+            data = os.urandom(1 << 16)
+            client = self.connect()
+            try:
+                while not over.is_set():
+                    self.expect_echo(client, data)
+                client.unwrap().close()
+            except Exception as error:
+                trouble.append(repr(error))
+
+        crowd = [threading.Thread(target=come_and_go) for _ in range(4)]
+        crowd += [threading.Thread(target=transfer) for _ in range(2)]
+        for one in crowd:
+            one.start()
+        for _ in range(5):
+            self.upgrade()
+        over.set()
+        for one in crowd:
+            one.join()
+        self.assertEqual(trouble, [])
+        self.assertGreater(done[0], 0)
+        for event in self.adieu.wait('relay', count=done[0] + 2):
+            self.assertEqual((event['client-end'], event['backend-end']), ('close_notify', 'fin'))
+
+    def test_a_socket_of_the_service_managers_is_found_by_its_name(self):
+        config = pathlib.Path(self.path('activated.conf'))
+        config.write_text('[listener:a]\nmode = tcp\nbind = systemd:web\n'
+                          f'backend = {self.backend.address}\n')
+        with socket.create_server(('127.0.0.1', 0)) as other, \
+                socket.create_server(('127.0.0.1', 0)) as web:
+            def pass_them():
+                for number, one in (103, other), (104, web), (3, 103), (4, 104):
+                    os.dup2(one if isinstance(one, int) else one.fileno(), number)
+
+            # The shell knows its pid before it becomes adieu.
+            process = subprocess.Popen(
+                ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=other:web exec "$@"', 'sh',
+                 harness.ADIEU, '-c', str(config)],
+                preexec_fn=pass_them, close_fds=False, stderr=subprocess.PIPE, text=True)
+            try:
+                with socket.create_connection(web.getsockname()) as client:
+                    self.expect_echo(client)
+                process.send_signal(signal.SIGHUP)
+                while 'event=reload result=done' not in (line := process.stderr.readline()):
+                    self.assertTrue(line)
+                with socket.create_connection(web.getsockname()) as client:
+                    self.expect_echo(client)
+            finally:
+                process.terminate()
+                self.assertEqual(process.wait(harness.PATIENCE), 0)
+                process.stderr.close()
+
+    def test_a_socket_that_was_not_passed_is_missed_by_name(self):
+        config = pathlib.Path(self.path('activated.conf'))
+        config.write_text('[listener:a]\nmode = tcp\nbind = systemd:web\nbackend = 127.0.0.1:1\n')
+        done = subprocess.run([harness.ADIEU, '-c', str(config)], capture_output=True, text=True,
+                              timeout=harness.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('cannot listen on systemd:web: the service manager has passed no such '
+                      'socket', done.stderr)
+
+
+if __name__ == '__main__':
+    harness.main()
