@@ -39,7 +39,7 @@ struct daemon {
 	struct event drain_event;
 	struct event watchdog_event;
 	struct event heir_event;        /* what it says through heir_fd */
-	pid_t heir;		     /* of an upgrade that is under way; 0: none */
+	pid_t heir;       /* of an upgrade that is under way; 0: none */
 	int heir_fd;
 	enum worker_command told;
 };
