@@ -329,6 +329,15 @@ static bool daemon_start_workers(struct daemon *daemon, char *reason)
 	return true;
 }
 
+/* It is over: whoever asks for that once more must not have our status be his signal's. */
+static void daemon_be_deaf(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL); /* only EINVAL, for a wrong how */
+}
+
 bool daemon_run(struct daemon *daemon, char *reason)
 {
 	bool started;
@@ -339,6 +348,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	if (started) {
 		daemon_hand_over(daemon);
 		(void)event_base_dispatch(daemon->base); /* until all workers have ended */
+		daemon_be_deaf();
 	} else {
 		daemon_tell(daemon, WORKER_KILL);
 	}

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "pipes.h"
 #include "socket.h"
 
 enum {
@@ -20,6 +21,9 @@ static void flow_enter(struct flow *flow, enum flow_state state)
 
 static enum flow_verdict flow_lose_sink(struct flow *flow)
 {
+	/* A source that is lost as well explains more. */
+	if (flow->ending.kind == ENDING_NONE)
+		flow->ending.kind = socket_loss(flow->source);
 	if (flow->ending.kind == ENDING_NONE)
 		flow->ending.kind = ENDING_SINK_GONE;
 	flow_enter(flow, FLOW_GONE);
@@ -85,6 +89,16 @@ static enum io flow_move(struct flow *flow, const struct scratch *scratch, size_
 	return to == IO_ENDED || from == IO_DONE ? to : from;
 }
 
+/*
+ * What TLS answers on its own account waits in the source's queue. A peer that
+ * provokes such answers, and does not read them, is not read either.
+ */
+static bool flow_is_provoked(const struct flow *flow, const struct scratch *scratch)
+{
+	return socket_unsent(flow->source) > 2 * scratch->len + PIPES_SIZE &&
+	       socket_flush(flow->source) == IO_WAIT;
+}
+
 static size_t flow_share(const struct flow *flow, const struct scratch *scratch, size_t left)
 {
 	size_t share = flow->keeps_up ? scratch->len : scratch->len / FLOW_MOVES;
@@ -105,6 +119,8 @@ static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scr
 		case IO_ENDED: return flow_lose_sink(flow);
 		case IO_DONE:  break;
 		}
+		if (flow_is_provoked(flow, scratch))
+			return FLOW_WAITS;
 		switch (flow_move(flow, scratch, share, moved)) {
 		case IO_WAIT: return FLOW_WAITS;
 		case IO_ENDED:

@@ -80,4 +80,10 @@ static inline bool flow_is_over(const struct flow *flow)
 	return flow->state >= FLOW_DONE;
 }
 
+/* Its source ended well, and its sink was told so. */
+static inline bool flow_ended_well(const struct flow *flow)
+{
+	return flow->state == FLOW_DONE && ending_is_clean(flow->ending.kind);
+}
+
 #endif

@@ -83,7 +83,9 @@ static void listener_pause(struct listener *listener, int error)
 	for (size_t i = 0; i < listener->n_points; i++)
 		if (listener->points[i].fd >= 0)
 			(void)event_del(&listener->points[i].event); /* it is assigned */
-	(void)evtimer_add(&listener->resume_event, &later); /* memory is reserved by the first */
+	/* Without memory for a timer it is tried again at once. */
+	if (evtimer_add(&listener->resume_event, &later) != 0)
+		event_active(&listener->resume_event, EV_TIMEOUT, 0);
 	if (listener->paused)
 		return;
 	listener->paused = true;

@@ -88,12 +88,15 @@ static bool relay_is_decided(const struct relay *relay)
  * close = fast: the client has all we had for it and knows that this was all.
  * RFC 8446, 6.1 lets us go without its close_notify.
  */
-static bool relay_may_let_go(struct relay *relay)
+static bool relay_may_let_go(struct relay *relay, enum flow_verdict up)
 {
 	const struct listener_config *config = listener_config(relay->listener);
 
 	if (config->close != CLOSE_FAST || config->mode != LISTENER_TLS ||
 	    relay->down.state != FLOW_DONE)
+		return false;
+	/* It has said its last word, or may have: that is under way, or not read yet. */
+	if (relay->up.state != FLOW_OPEN || up == FLOW_YIELDS || socket_unsent(relay->backend) > 0)
 		return false;
 	if (socket_unacked(relay->client) == 0)
 		return true;
@@ -114,6 +117,32 @@ static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 	relay->since = worker_now();
 }
 
+/*
+ * Nobody reads from a source that has ended, so nobody would hear that it is
+ * gone for good now, and that the other flow speaks to nobody.
+ */
+static void relay_look_at_ended(struct relay *relay)
+{
+	if (flow_is_over(&relay->up))
+		(void)socket_loss(relay->client);
+	if (flow_is_over(&relay->down))
+		(void)socket_loss(relay->backend);
+}
+
+/* The second turn: what it brings to light may be what the up flow waits for. */
+static enum flow_verdict relay_turn_down(struct relay *relay, const struct scratch *scratch,
+                                         bool *moved, enum flow_verdict *up)
+{
+	const bool held = socket_is_held(relay->backend);
+	const bool was_over = flow_is_over(&relay->down);
+	enum flow_verdict down = flow_turn(&relay->down, scratch, moved);
+	const bool is_lost = !was_over && relay->down.state == FLOW_GONE;
+
+	if (*up == FLOW_WAITS && (is_lost || (held && !socket_is_held(relay->backend))))
+		*up = FLOW_YIELDS;
+	return down;
+}
+
 static enum relay_verdict relay_carry(struct relay *relay)
 {
 	const struct scratch scratch = {
@@ -124,16 +153,19 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	enum ending_kind up_before = relay->up.ending.kind;
 	enum ending_kind down_before = relay->down.ending.kind;
 	bool moved = false;
-	enum flow_verdict up = flow_turn(&relay->up, &scratch, &moved);
-	enum flow_verdict down = flow_turn(&relay->down, &scratch, &moved);
+	enum flow_verdict up;
+	enum flow_verdict down;
 
+	relay_look_at_ended(relay);
+	up = flow_turn(&relay->up, &scratch, &moved);
+	down = relay_turn_down(relay, &scratch, &moved, &up);
 	if (moved && !relay->dying)
 		relay->since = worker_now();
 	relay_look_for_loss(relay, &relay->up);
 	relay_look_for_loss(relay, &relay->down);
 	relay_note_ending(relay, &relay->up, up_before, SIDE_CLIENT);
 	relay_note_ending(relay, &relay->down, down_before, SIDE_BACKEND);
-	if (!relay_is_decided(relay) && relay_may_let_go(relay)) {
+	if (!relay_is_decided(relay) && relay_may_let_go(relay, up)) {
 		flow_cut(&relay->up, (struct ending){ .kind = ENDING_UNANSWERED });
 		relay->worker->counters.unanswered++;
 	}
@@ -294,7 +326,8 @@ static void relay_count(const struct relay *relay)
 	struct counters *counters = &relay->worker->counters;
 
 	counters->relays++;
-	if (ending_is_clean(relay->up.ending.kind) && ending_is_clean(relay->down.ending.kind))
+	/* A stream that ended well, and whose sink was told so. */
+	if (flow_ended_well(&relay->up) && flow_ended_well(&relay->down))
 		counters->clean++;
 	else
 		counters->aborted++;

@@ -56,6 +56,12 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 	}
 }
 
+/* A stream that ended well, and whose sink never heard so. */
+static bool relay_is_untold(const struct flow *flow)
+{
+	return ending_is_clean(flow->ending.kind) && !flow_ended_well(flow);
+}
+
 static void relay_log_bytes(struct log_line *line, const struct relay *relay)
 {
 	size_t up_unsent = relay->backend != NULL ? socket_unsent(relay->backend) : 0;
@@ -109,6 +115,10 @@ void relay_log_end(const struct relay *relay)
 	log_text(&line, "first", relay_first_name(relay));
 	log_text(&line, "client-end", ending_text(relay->up.ending, up));
 	log_text(&line, "backend-end", ending_text(relay->down.ending, down));
+	if (relay_is_untold(&relay->up))
+		log_flag(&line, "up-told", false);
+	if (relay_is_untold(&relay->down))
+		log_flag(&line, "down-told", false);
 	log_duration(&line, "duration", worker_now() - relay->started);
 	log_end(&line);
 }

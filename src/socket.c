@@ -104,6 +104,7 @@ void socket_fail(struct socket *sock, int error)
 	if (sock->error == 0)
 		sock->error = error;
 	sock->broken = true;
+	sock->readable = true; /* whoever receives is to hear of it, too */
 	socket_drop_queue(sock);
 }
 
@@ -155,6 +156,7 @@ enum io socket_take_result(struct socket *sock, ssize_t n)
 	poller_spare(sock);
 	if (n == 0) {
 		sock->eof = true;
+		sock->readable = false; /* until the kernel has something new: a reset */
 		return IO_ENDED;
 	}
 	if (errno == EAGAIN) {
@@ -261,7 +263,12 @@ enum io socket_flush(struct socket *sock)
 			return IO_ENDED;
 		}
 	}
-	return IO_DONE;
+	return sock->held && !sock->finishing ? IO_WAIT : IO_DONE;
+}
+
+bool socket_is_held(const struct socket *sock)
+{
+	return sock->held;
 }
 
 enum io socket_open(struct socket *sock)
@@ -287,7 +294,9 @@ enum io socket_send(struct socket *sock, const void *data, size_t len, bool last
 
 enum io socket_finish(struct socket *sock)
 {
-	return sock->finishing ? socket_flush(sock) : socket_send(sock, NULL, 0, true);
+	if (sock->finishing || sock->held)
+		return socket_flush(sock);
+	return socket_send(sock, NULL, 0, true);
 }
 
 void socket_release(struct socket *sock)

@@ -112,8 +112,13 @@ enum io socket_send(struct socket *sock, const void *data, size_t len, bool last
 bool socket_begin_splice(const struct socket *source, struct socket *sink, struct pipes *pipes);
 enum io socket_splice(struct socket *source, struct socket *sink, size_t *got);
 
-/* Sends what is queued. IO_DONE: the kernel has it all, the end included. */
+/*
+ * Sends what is queued. IO_DONE: the kernel has it all, the end included, and
+ * more may be sent. IO_WAIT may also mean that TLS has to receive first.
+ */
 enum io socket_flush(struct socket *sock);
+/* True when it has to. */
+bool socket_is_held(const struct socket *sock);
 
 /* Ends our direction well, unless that is done; answers as socket_flush() does. */
 enum io socket_finish(struct socket *sock);

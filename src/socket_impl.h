@@ -53,6 +53,7 @@ struct socket {
 	bool watches_write:1;   /* a send was refused once, or it is connecting */
 	bool readable:1;        /* the kernel has not refused since its last word */
 	bool writable:1;
+	bool held:1;            /* nothing can be added before more was received */
 	bool finishing:1;       /* FIN follows the queue */
 	bool finished:1;        /* FIN is with the kernel */
 	bool broken:1;          /* sending is over */

@@ -45,7 +45,8 @@ static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 	const char *alert;
 
 	tls->facts.cause = tls_error_take(&alert);
-	if (SSL_get_verify_result(tls->ssl) != X509_V_OK)
+	if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
+	    SSL_get_verify_result(tls->ssl) != X509_V_OK)
 		tls->facts.reason = X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
 	tls->dead = true;
 	if (alert != NULL)
@@ -119,31 +120,33 @@ static void socket_tls_acknowledge(const struct socket_tls *tls)
 		(void)setsockopt(tls->base.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
-static enum io socket_tls_handshake(struct socket_tls *tls)
+/* *shaken: it is complete. IO_DONE without that: a share was not enough for the flight. */
+static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 {
-	enum io io;
-
-	do {
-		if (SSL_do_handshake(tls->ssl) == 1) {
-			socket_tls_learn(tls);
-			socket_tls_acknowledge(tls);
-			return IO_DONE;
-		}
-		io = socket_tls_refused(tls);
-	} while (io == IO_DONE && tls->in.len > 0);
-	return io;
+	*shaken = SSL_do_handshake(tls->ssl) == 1;
+	if (!*shaken)
+		return socket_tls_refused(tls);
+	socket_tls_learn(tls);
+	socket_tls_acknowledge(tls);
+	return IO_DONE;
 }
 
 static enum io socket_tls_open(struct socket *sock)
 {
 	struct socket_tls *tls = socket_tls_of(sock);
+	bool shaken;
 	enum io io;
 
 	if (sock->ending.kind != ENDING_NONE)
 		return IO_ENDED;
-	tls_io_begin(tls->io, tls, TLS_HANDSHAKE_ALLOWANCE);
-	io = socket_tls_handshake(tls);
-	tls_io_end(tls->io, false);
+	/* Long flights there are, but not endless ones: OpenSSL has limits for its messages. */
+	do {
+		tls_io_begin(tls->io, tls, TLS_HANDSHAKE_ALLOWANCE);
+		io = socket_tls_handshake(tls, &shaken);
+		tls_io_end(tls->io, false);
+		if (sock->ending.kind != ENDING_NONE)
+			return IO_ENDED;
+	} while (io == IO_DONE && !shaken);
 	return io;
 }
 
@@ -173,6 +176,8 @@ static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size
 	}
 	tls_io_begin(tls->io, tls, len);
 	io = socket_tls_read_records(tls, room, len + SOCKET_RECV_SLACK, got);
+	/* Half a KeyUpdate or ticket (RFC 8446, 5.1): OpenSSL writes nothing before the rest. */
+	sock->held = !tls->dead && SSL_in_init(tls->ssl);
 	tls_io_end(tls->io, false);
 	/* Running out of memory in the turn's end is an ending as well. */
 	return sock->ending.kind != ENDING_NONE ? IO_ENDED : io;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls_bio.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,9 +138,13 @@ static int tls_bio_write(BIO *bio, const char *data, int data_len)
 	BIO_clear_retry_flags(bio);
 	if (io->out_len + len > io->out_size)
 		tls_io_push(io, false);
-	assert(len <= io->out_size); /* OpenSSL writes a record, or a flight, at a time */
-	memcpy(io->out + io->out_len, data, len);
-	io->out_len += len;
+	if (len <= io->out_size) {
+		memcpy(io->out + io->out_len, data, len);
+		io->out_len += len;
+	} else if (!io->tls->base.finishing) {
+		/* OpenSSL seals up to eight records at once, of a CBC cipher in TLS 1.2. */
+		(void)socket_push(&io->tls->base, data, len, false); /* latched there */
+	}
 	/* A broken socket swallows it: what the peer sent before can still be read. */
 	return data_len;
 }

@@ -58,8 +58,9 @@ void worker_queue(struct worker *worker, struct relay *relay)
 {
 	if (relay->queued)
 		return;
-	if (TAILQ_EMPTY(&worker->queue))
-		(void)evtimer_add(&worker->queue_event, &at_once); /* room is there: worker_new */
+	/* Without memory for a timer at once and unpolled, which is unfair, and alive. */
+	if (TAILQ_EMPTY(&worker->queue) && evtimer_add(&worker->queue_event, &at_once) != 0)
+		event_active(&worker->queue_event, EV_TIMEOUT, 0);
 	relay->queued = true;
 	TAILQ_INSERT_TAIL(&worker->queue, relay, queue_link);
 }
