@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -121,6 +122,15 @@ static bool tls_context_holds_no_key(void)
 	       (lib == ERR_LIB_OSSL_DECODER && cause == ERR_R_UNSUPPORTED);
 }
 
+/* A file without a name, like the demo's, nobody else can open. */
+static bool tls_context_is_public(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0 &&
+	       (status.st_mode & S_IROTH) != 0;
+}
+
 static bool tls_context_load_key(SSL_CTX *ctx, const char *key, char *reason)
 {
 	bool asked = false;
@@ -130,9 +140,12 @@ static bool tls_context_load_key(SSL_CTX *ctx, const char *key, char *reason)
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
 	loaded = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1;
 	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-	if (loaded)
+	if (loaded && !tls_context_is_public(key))
 		return true;
-	if (asked)
+	if (loaded)
+		(void)snprintf(reason, TLS_REASON_ROOM,
+		               "%s: everybody may read this private key; chmod o-r", key);
+	else if (asked)
 		(void)snprintf(reason, TLS_REASON_ROOM,
 		               "%s: the key is encrypted, and adieu takes no passphrase", key);
 	else if (tls_context_holds_no_key())

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -74,8 +75,10 @@ static void certificates_save(const char *folder, const char *file, X509 *cert, 
 	out = fopen(path, "w");
 	ck_assert_ptr_nonnull(out);
 	ck_assert_int_eq(PEM_write_X509(out, cert), 1);
-	if (key != NULL)
+	if (key != NULL) {
+		ck_assert_int_eq(fchmod(fileno(out), 0600), 0);
 		ck_assert_int_eq(PEM_write_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
+	}
 	ck_assert_int_eq(fclose(out), 0);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -341,6 +342,7 @@ static void make_folder(void)
 	(void)snprintf(log_path, sizeof(log_path), "%s/log", folder);
 	(void)snprintf(cert_path, sizeof(cert_path), "%s/cert.pem", folder);
 	file = fopen(cert_path, "w");
+	ck_assert_int_eq(fchmod(fileno(file), 0600), 0);
 	ck_assert(tls_certificate_make(file));
 	(void)fclose(file);
 }

@@ -2,6 +2,7 @@
 #include "tls_context.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -98,6 +99,17 @@ START_TEST(a_key_with_a_passphrase_is_refused_and_nobody_is_asked)
 	ck_assert_int_eq(fclose(file), 0);
 	EVP_PKEY_free(pair);
 	expect_refusal(key, "encrypted, and adieu takes no passphrase");
+}
+END_TEST
+
+START_TEST(a_key_that_everybody_may_read_is_refused)
+{
+	listener.key = file_in_folder(key, "adieu.pem");
+	ck_assert_int_eq(chmod(key, 0640), 0);
+	tls_context_free(server());
+	ck_assert_int_eq(chmod(key, 0644), 0);
+	expect_refusal(key, "everybody may read this private key");
+	ck_assert_int_eq(chmod(key, 0600), 0);
 }
 END_TEST
 
@@ -307,6 +319,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_is_not_there_is_named);
 	tcase_add_test(tcase, a_file_without_a_key_is_named);
 	tcase_add_test(tcase, a_key_with_a_passphrase_is_refused_and_nobody_is_asked);
+	tcase_add_test(tcase, a_key_that_everybody_may_read_is_refused);
 	tcase_add_test(tcase, a_key_that_is_not_the_certificates_is_told);
 	tcase_add_test(tcase, a_key_of_another_kind_is_told);
 	tcase_add_test(tcase, an_authority_that_cannot_be_loaded_is_named);
