@@ -3,21 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon_impl.h"
 #include "inherited.h"
+#include "limits.h"
 #include "log.h"
 #include "notify.h"
-#include "pipes.h"
 #include "upgrade.h"
-
-enum {
-	/* Descriptors a worker needs for itself, generously. */
-	DAEMON_FDS_PER_WORKER = 8 + PIPES_FDS,
-	DAEMON_FDS_SPARE = 32,
-};
 
 /* A line each. */
 static void daemon_log_errors(const char *errors)
@@ -55,33 +48,6 @@ static struct config *daemon_read_config(const struct daemon *daemon, char *reas
 	return config;
 }
 
-/* As many connections as descriptors allow; if config asks for more, it is said. */
-static unsigned daemon_raise_limit(const struct daemon *daemon, const struct config *config)
-{
-	const rlim_t fixed = DAEMON_FDS_SPARE + daemon->n_workers * (DAEMON_FDS_PER_WORKER +
-	                                                             (rlim_t)config->n_listeners);
-	const rlim_t needed = 2 * (rlim_t)config->max_connections + fixed;
-	struct rlimit limit;
-	struct log_line line;
-	unsigned most;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
-		return config->max_connections;
-	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == needed)
-		return config->max_connections;
-	most = limit.rlim_cur > fixed + 2 ? (unsigned)((limit.rlim_cur - fixed) / 2) : 1;
-	if (most == daemon->max_connections)
-		return most; /* and it was said */
-	log_begin(&line, LEVEL_WARNING, "limit");
-	log_text(&line, "limit", "open-files");
-	log_number(&line, "needed", needed);
-	log_number(&line, "allowed", limit.rlim_cur);
-	log_number(&line, "max-connections", most);
-	log_end(&line);
-	return most;
-}
-
 static void daemon_drop_handovers(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
@@ -92,7 +58,8 @@ static void daemon_drop_handovers(struct daemon *daemon)
 
 bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 {
-	daemon->max_connections = daemon_raise_limit(daemon, config);
+	daemon->max_connections =
+		limits_raise_descriptors(config, daemon->n_workers, daemon->max_connections);
 	daemon->next = generation_new(config, daemon->generation, daemon->n_workers, reason);
 	if (daemon->next == NULL)
 		return false;
@@ -190,6 +157,9 @@ static void daemon_say_ready(const struct daemon *daemon)
 	log_begin(&line, LEVEL_INFO, "ready");
 	log_text(&line, "version", ADIEU_VERSION);
 	log_number(&line, "workers", daemon->n_workers);
+	log_number(&line, "memory-bound",
+	           limits_check_memory(daemon_config(daemon), daemon->n_workers,
+	                               daemon->max_connections));
 	log_number(&line, "pid", (uint64_t)getpid());
 	log_end(&line);
 }
