@@ -113,7 +113,7 @@ class Upgrade(harness.Checks):
         self.adieu.wait('relay')
         os.kill(heir, signal.SIGTERM)
         self.adieu.wait('stop', count=2)
-        self.assertFalse(os.path.exists(path))
+        harness.wait_until(lambda: not os.path.exists(path), 'the socket to be removed')
 
     def test_the_service_manager_follows(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
