@@ -372,9 +372,23 @@ bool relay_is_idle(const struct relay *relay)
 	       worker_now() - relay->since >= QUIET;
 }
 
+/* A handshake costs as much as many turns of those who are through with theirs. */
+static bool relay_shakes_hands(const struct relay *relay)
+{
+	return relay->state == RELAY_HANDSHAKING ||
+	       (relay->state == RELAY_CONNECTING && relay->hello);
+}
+
 void relay_wake(void *arg)
 {
-	relay_run(arg);
+	struct relay *relay = arg;
+
+	if (relay->queued)
+		return; /* its turn comes */
+	if (relay_shakes_hands(relay))
+		worker_queue(relay->worker, relay);
+	else
+		relay_run(relay);
 }
 
 static void relay_on_timer(evutil_socket_t fd, short what, void *arg)

@@ -32,35 +32,46 @@ uint64_t worker_now(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- relays that yielded ---- */
+/* ---- relays whose turns are long ---- */
 
-/* With a zero timeout, not event_active(): the others are polled in between. */
-static const struct timeval at_once = { 0, 0 };
+/*
+ * One after another, and everybody else in between: the timeout is zero, but
+ * the descriptors are polled, and whoever has little to do does not wait for
+ * more than one long turn. Without memory for a timer at once and unpolled,
+ * which is unfair, and alive.
+ */
+static void worker_arm_queue(struct worker *worker)
+{
+	static const struct timeval at_once = { 0, 0 };
+
+	if (evtimer_add(&worker->queue_event, &at_once) != 0)
+		event_active(&worker->queue_event, EV_TIMEOUT, 0);
+}
 
 static void worker_on_queue(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *worker = arg;
-	struct relay_queue turn = TAILQ_HEAD_INITIALIZER(turn);
-	struct relay *relay;
+	struct relay *relay = TAILQ_FIRST(&worker->queue);
 
 	(void)fd;
 	(void)what;
-	/* Those that yield again are for the next time. */
-	TAILQ_CONCAT(&turn, &worker->queue, queue_link);
-	while ((relay = TAILQ_FIRST(&turn)) != NULL) {
-		TAILQ_REMOVE(&turn, relay, queue_link);
-		relay->queued = false;
-		relay_run(relay);
-	}
+	if (relay == NULL)
+		return;
+	TAILQ_REMOVE(&worker->queue, relay, queue_link);
+	relay->queued = false;
+	/* Before its turn, which may queue it again, and must not find an empty queue without
+	 * timer. */
+	if (!TAILQ_EMPTY(&worker->queue))
+		worker_arm_queue(worker);
+	relay_run(relay);
 }
 
 void worker_queue(struct worker *worker, struct relay *relay)
 {
 	if (relay->queued)
 		return;
-	/* Without memory for a timer at once and unpolled, which is unfair, and alive. */
-	if (TAILQ_EMPTY(&worker->queue) && evtimer_add(&worker->queue_event, &at_once) != 0)
-		event_active(&worker->queue_event, EV_TIMEOUT, 0);
+	if (TAILQ_EMPTY(&worker->queue))
+		worker_arm_queue(worker);
 	relay->queued = true;
 	TAILQ_INSERT_TAIL(&worker->queue, relay, queue_link);
 }

@@ -91,7 +91,7 @@ struct worker {
 	TAILQ_HEAD(relay_list, relay)
 	relays;
 	TAILQ_HEAD(relay_queue, relay)
-	queue; /* those that yielded */
+	queue; /* for turns that may be long */
 	struct event queue_event;
 	struct event command_event;
 	int command_fd;
@@ -143,7 +143,7 @@ void worker_free(struct worker *worker);
 /* For relays and listeners: monotonic milliseconds. */
 uint64_t worker_now(void);
 
-/* For relays: another turn of relay after the descriptors were polled. */
+/* For relays: a turn that may be long, behind those queued before and with polling in between. */
 void worker_queue(struct worker *worker, struct relay *relay);
 /* For relays: takes it out of the list and the queue; the worker may end. */
 void worker_remove(struct worker *worker, struct relay *relay);
