@@ -7,9 +7,9 @@
 
 #include "daemon_impl.h"
 #include "inherited.h"
-#include "limits.h"
 #include "log.h"
 #include "notify.h"
+#include "resources.h"
 #include "upgrade.h"
 
 /* A line each. */
@@ -59,7 +59,7 @@ static void daemon_drop_handovers(struct daemon *daemon)
 bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 {
 	daemon->max_connections =
-		limits_raise_descriptors(config, daemon->n_workers, daemon->max_connections);
+		resources_raise_descriptors(config, daemon->n_workers, daemon->max_connections);
 	daemon->next = generation_new(config, daemon->generation, daemon->n_workers, reason);
 	if (daemon->next == NULL)
 		return false;
@@ -158,8 +158,8 @@ static void daemon_say_ready(const struct daemon *daemon)
 	log_text(&line, "version", ADIEU_VERSION);
 	log_number(&line, "workers", daemon->n_workers);
 	log_number(&line, "memory-bound",
-	           limits_check_memory(daemon_config(daemon), daemon->n_workers,
-	                               daemon->max_connections));
+	           resources_check_memory(daemon_config(daemon), daemon->n_workers,
+	                                  daemon->max_connections));
 	log_number(&line, "pid", (uint64_t)getpid());
 	log_end(&line);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "limits.h"
+#include "resources.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,15 +12,16 @@
 
 enum {
 	/* Descriptors a worker needs for itself, generously. */
-	LIMITS_FDS_PER_WORKER = 8 + PIPES_FDS,
-	LIMITS_FDS_SPARE = 32,
+	RESOURCES_FDS_PER_WORKER = 8 + PIPES_FDS,
+	RESOURCES_FDS_SPARE = 32,
 	/* Of memory: an idle relay with TLS on both sides, a worker's buffers, the rest. */
-	LIMITS_RELAY = 2 * 16384,
-	LIMITS_WORKER = 1 << 20,
-	LIMITS_PROCESS = 8 << 20,
+	RESOURCES_RELAY = 2 * 16384,
+	RESOURCES_WORKER = 1 << 20,
+	RESOURCES_PROCESS = 8 << 20,
 };
 
-static void limits_say(const char *limit, uint64_t needed, uint64_t allowed, unsigned connections)
+static void resources_say(const char *limit, uint64_t needed, uint64_t allowed,
+                          unsigned connections)
 {
 	struct log_line line;
 
@@ -32,10 +33,10 @@ static void limits_say(const char *limit, uint64_t needed, uint64_t allowed, uns
 	log_end(&line);
 }
 
-unsigned limits_raise_descriptors(const struct config *config, unsigned n_workers, unsigned said)
+unsigned resources_raise_descriptors(const struct config *config, unsigned n_workers, unsigned said)
 {
-	const rlim_t fixed = LIMITS_FDS_SPARE +
-	                     n_workers * (LIMITS_FDS_PER_WORKER + (rlim_t)config->n_listeners);
+	const rlim_t fixed = RESOURCES_FDS_SPARE +
+	                     n_workers * (RESOURCES_FDS_PER_WORKER + (rlim_t)config->n_listeners);
 	const rlim_t needed = 2 * (rlim_t)config->max_connections + fixed;
 	struct rlimit limit;
 	unsigned most;
@@ -47,12 +48,12 @@ unsigned limits_raise_descriptors(const struct config *config, unsigned n_worker
 		return config->max_connections;
 	most = limit.rlim_cur > fixed + 2 ? (unsigned)((limit.rlim_cur - fixed) / 2) : 1;
 	if (most != said)
-		limits_say("open-files", needed, limit.rlim_cur, most);
+		resources_say("open-files", needed, limit.rlim_cur, most);
 	return most;
 }
 
 /* The path of our cgroup's memory.max (cgroups(7), version 2). False: there is none. */
-static bool limits_find_cgroup(char room[PATH_MAX])
+static bool resources_find_cgroup(char room[PATH_MAX])
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");
 	char line[PATH_MAX];
@@ -71,7 +72,7 @@ static bool limits_find_cgroup(char room[PATH_MAX])
 }
 
 /* UINT64_MAX: as much as there is. */
-static uint64_t limits_cgroup_memory(void)
+static uint64_t resources_cgroup_memory(void)
 {
 	char path[PATH_MAX];
 	char text[32] = "max";
@@ -79,7 +80,7 @@ static uint64_t limits_cgroup_memory(void)
 	FILE *file;
 	char *end;
 
-	if (!limits_find_cgroup(path))
+	if (!resources_find_cgroup(path))
 		return UINT64_MAX;
 	file = fopen(path, "re");
 	if (file == NULL)
@@ -91,8 +92,8 @@ static uint64_t limits_cgroup_memory(void)
 	return end == text ? UINT64_MAX : bytes; /* "max" */
 }
 
-uint64_t limits_check_memory(const struct config *config, unsigned n_workers,
-                             unsigned max_connections)
+uint64_t resources_check_memory(const struct config *config, unsigned n_workers,
+                                unsigned max_connections)
 {
 	uint64_t buffer = 0;
 	uint64_t needed;
@@ -101,10 +102,10 @@ uint64_t limits_check_memory(const struct config *config, unsigned n_workers,
 	for (size_t i = 0; i < config->n_listeners; i++)
 		if (config->listeners[i]->buffer_size > buffer)
 			buffer = config->listeners[i]->buffer_size;
-	needed = LIMITS_PROCESS + n_workers * (LIMITS_WORKER + buffer) +
-	         max_connections * (LIMITS_RELAY + 2 * buffer);
-	allowed = limits_cgroup_memory();
+	needed = RESOURCES_PROCESS + n_workers * (RESOURCES_WORKER + buffer) +
+	         max_connections * (RESOURCES_RELAY + 2 * buffer);
+	allowed = resources_cgroup_memory();
 	if (allowed < needed)
-		limits_say("memory", needed, allowed, max_connections);
+		resources_say("memory", needed, allowed, max_connections);
 	return needed;
 }

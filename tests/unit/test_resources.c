@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "limits.h"
+#include "resources.h"
 
 #include <sys/resource.h>
 
@@ -28,7 +28,7 @@ START_TEST(the_soft_limit_is_raised_as_far_as_needed)
 {
 	config.max_connections = 500;
 	allow(64, 4000);
-	ck_assert_uint_eq(limits_raise_descriptors(&config, 2, 0), 500);
+	ck_assert_uint_eq(resources_raise_descriptors(&config, 2, 0), 500);
 	ck_assert_uint_ge(allowed(), 2 * 500);
 	ck_assert_uint_lt(allowed(), 4000);
 }
@@ -40,11 +40,11 @@ START_TEST(what_the_hard_limit_withholds_costs_connections)
 
 	config.max_connections = 5000;
 	allow(64, 2000);
-	most = limits_raise_descriptors(&config, 2, 0);
+	most = resources_raise_descriptors(&config, 2, 0);
 	ck_assert_uint_eq(allowed(), 2000);
 	ck_assert_uint_lt(2 * most, 2000);
 	ck_assert_uint_gt(2 * most, 1000);
-	ck_assert_uint_eq(limits_raise_descriptors(&config, 2, most), most);
+	ck_assert_uint_eq(resources_raise_descriptors(&config, 2, most), most);
 }
 END_TEST
 
@@ -52,23 +52,23 @@ START_TEST(one_connection_is_always_let_in)
 {
 	config.max_connections = 5000;
 	allow(64, 64);
-	ck_assert_uint_eq(limits_raise_descriptors(&config, 2, 0), 1);
+	ck_assert_uint_eq(resources_raise_descriptors(&config, 2, 0), 1);
 }
 END_TEST
 
 START_TEST(memory_is_that_of_peers_that_do_not_read)
 {
-	const uint64_t none = limits_check_memory(&config, 1, 0);
+	const uint64_t none = resources_check_memory(&config, 1, 0);
 
-	ck_assert_uint_ge(limits_check_memory(&config, 1, 100) - none,
+	ck_assert_uint_ge(resources_check_memory(&config, 1, 100) - none,
 	                  100 * 2 * listener.buffer_size);
-	ck_assert_uint_gt(limits_check_memory(&config, 4, 0), none);
+	ck_assert_uint_gt(resources_check_memory(&config, 4, 0), none);
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("limits");
+	Suite *suite = suite_create("resources");
 	TCase *tcase = tcase_create("limits");
 
 	tcase_add_test(tcase, the_soft_limit_is_raised_as_far_as_needed);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * limits - what a configuration may cost, and what the system allows
+ * resources - what a configuration may cost, and what the system allows
  *
  * What is too little is said in the log.
  */
-#ifndef LIMITS_H
-#define LIMITS_H
+#ifndef RESOURCES_H
+#define RESOURCES_H
 
 #include <stdint.h>
 
@@ -17,13 +17,14 @@
  * config->max_connections; said is what it returned the last time (0: never),
  * for if it is the same again, that is not said again.
  */
-unsigned limits_raise_descriptors(const struct config *config, unsigned n_workers, unsigned said);
+unsigned resources_raise_descriptors(const struct config *config, unsigned n_workers,
+                                     unsigned said);
 
 /*
  * Bytes that adieu may come to hold with so many connections, each with peers
  * that do not read. Less than that in the cgroup's memory.max is said.
  */
-uint64_t limits_check_memory(const struct config *config, unsigned n_workers,
-                             unsigned max_connections);
+uint64_t resources_check_memory(const struct config *config, unsigned n_workers,
+                                unsigned max_connections);
 
 #endif
