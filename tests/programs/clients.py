@@ -52,11 +52,13 @@ class Clients(harness.Checks):
 
     def test_gnutls_cli_gets_a_page_and_both_ends_are_clean(self):
         harness.need('gnutls-cli')
+        # If the server were first to end, gnutls-cli might leave without a word.
+        request = b'GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n'
         for version in '1.2', '1.3':
             with self.subTest(tls=version):
                 answer = self.run_program(
                     [*self.gnutls_cli(), '--priority', f'NORMAL:-VERS-ALL:+VERS-TLS{version}'],
-                    input=REQUEST)
+                    input=request)
                 self.assertIn(PAGE, answer)
         self.adieu.wait('relay', count=2, listener='web', **harness.CLEAN)
 
