@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: ISC
 """Clients and servers that go to the limits of TLS, or beyond."""
 
-import contextlib
 import socket
 import ssl
 import struct
@@ -86,43 +85,6 @@ class Hostile(harness.Checks):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         client.close()
         self.adieu.wait('relay', client_end='fin', backend_end='sink-gone')
-
-    def test_a_client_that_ended_well_is_not_cut_by_close_fast(self):
-        """Its last bytes wait for a slow backend, which ends before it reads them."""
-        server = socket.create_server(('127.0.0.1', 0))
-        self.addCleanup(server.close)
-        self.adieu = self.start(self.listener('a', '127.0.0.1:%d' % server.getsockname()[1],
-                                              'close = fast'))
-        context = ssl.create_default_context(cafile=self.cert)
-        with socket.create_connection(self.adieu.address('a'), harness.PATIENCE) as plain, \
-                context.wrap_socket(plain, server_hostname='localhost') as client:
-            client.sendall(b'hello')
-            backend = server.accept()[0]
-            self.addCleanup(backend.close)
-            self.assertEqual(backend.recv(5, socket.MSG_WAITALL), b'hello')
-            sent = self.fill(client)
-            threading.Thread(target=self.end, args=(client,), daemon=True).start()
-            backend.shutdown(socket.SHUT_WR)
-            got = 0
-            while data := backend.recv(1 << 20):
-                got += len(data)
-            self.assertEqual(got, sent)
-        self.adieu.wait('relay', **harness.CLEAN)
-
-    def fill(self, client):
-        """Sends until nobody takes any more; how much that was."""
-        sent = 0
-        client.settimeout(0.5)
-        with contextlib.suppress(TimeoutError):
-            while True:
-                sent += client.send(b'x' * 16384)
-        client.settimeout(harness.PATIENCE)
-        return sent
-
-    @staticmethod
-    def end(client):
-        with contextlib.suppress(OSError, ValueError):
-            client.unwrap()
 
 
 if __name__ == '__main__':

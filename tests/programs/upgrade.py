@@ -63,14 +63,16 @@ class Upgrade(harness.Checks):
         self.expect_echo(before)
         heir = self.upgrade()
         self.assertNotEqual(heir, self.adieu.process.pid)
+        # This one may still have been the old process's.
+        between = self.connect()
+        for client in between, before:
+            self.expect_echo(client)
+            client.unwrap().close()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
         after = self.connect()
         self.expect_echo(after)
-        self.expect_echo(before)
-        before.unwrap().close()
-        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
-        self.expect_echo(after)
         after.unwrap().close()
-        self.adieu.wait('relay', count=2, **harness.CLEAN)
+        self.adieu.wait('relay', count=3, **harness.CLEAN)
         os.kill(heir, signal.SIGTERM)
         self.adieu.wait('stop', count=2)
 
