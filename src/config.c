@@ -48,7 +48,7 @@ static void config_set_list(struct draft *draft, const struct draft_section *sec
 			word[--len] = '\0';
 		if (len == 0)
 			draft_fail_key(draft, section, entry->line, row->key.key,
-			               "has nothing where an address should be");
+			               "has nothing where a value should be");
 		else
 			config_set(draft, section, entry, row, target, word);
 	}
@@ -112,12 +112,20 @@ static void config_fill(struct draft *draft, const struct draft_section *section
 
 /* ---- structs ---- */
 
+static void config_free_texts(struct text_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->texts[i]);
+	free(list->texts);
+}
+
 static void config_free_listener(struct listener_config *listener)
 {
 	free(listener->name);
 	free(listener->binds);
-	free(listener->cert);
-	free(listener->key);
+	config_free_texts(&listener->certs);
+	config_free_texts(&listener->keys);
+	config_free_texts(&listener->cert_dirs);
 	free(listener->ciphers);
 	free(listener->ciphersuites);
 	free(listener);

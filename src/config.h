@@ -39,6 +39,12 @@ enum tls_version {
 	TLS_1_3,
 };
 
+/* What a client gets that asks for a name that no certificate is for. */
+enum unknown_sni {
+	UNKNOWN_SNI_DEFAULT,    /* the first certificate */
+	UNKNOWN_SNI_REJECT,     /* unrecognized_name */
+};
+
 /* Which server of a backend a relay tries first. */
 enum balance {
 	BALANCE_ROUND_ROBIN,
@@ -52,6 +58,12 @@ struct timeouts {
 	uint64_t idle;          /* no byte in either direction */
 	uint64_t half_close;    /* one direction has ended, no progress */
 	uint64_t close;         /* lingering, or flushing before an abort */
+};
+
+/* Values of a key that may be repeated. */
+struct text_list {
+	char **texts;
+	size_t n;
 };
 
 /* One server line of a backend; a name may have several addresses. */
@@ -79,8 +91,10 @@ struct listener_config {
 	size_t n_binds;
 	const struct backend_config *backend;   /* borrowed from struct config */
 
-	char *cert;             /* PEM chain; NULL for LISTENER_TCP */
-	char *key;              /* PEM; NULL: it is in cert */
+	struct text_list certs; /* PEM chains */
+	struct text_list keys;  /* PEM, one for each of certs; none: they are in those */
+	struct text_list cert_dirs;     /* folders of certificates, beside those */
+	enum unknown_sni unknown_sni;
 	enum tls_version tls_min;
 	enum tls_version tls_max;
 	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */

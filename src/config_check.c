@@ -155,6 +155,15 @@ static bool check_is_known(const struct draft *draft, const struct draft_section
 	return entry == NULL || !draft_has_failed(draft, entry->line);
 }
 
+/* The line that value i of a list comes from. */
+static unsigned check_line_of(const struct draft_section *section, const char *key, size_t i)
+{
+	for (size_t k = 0; k < section->n_entries; k++)
+		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
+			return section->entries[k].line;
+	abort(); /* it comes from somewhere */
+}
+
 static int check_file(const char *path)
 {
 	struct stat status;
@@ -174,13 +183,16 @@ static void check_readable(struct draft *draft, const struct draft_section *sect
 		draft_fail_key(draft, section, entry->line, key, "%s: %s", path, strerror(error));
 }
 
-/* The line that value i of a list comes from. */
-static unsigned check_line_of(const struct draft_section *section, const char *key, size_t i)
+static void check_all_readable(struct draft *draft, const struct draft_section *section,
+                               const char *key, const struct text_list *paths)
 {
-	for (size_t k = 0; k < section->n_entries; k++)
-		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
-			return section->entries[k].line;
-	abort(); /* it comes from somewhere */
+	for (size_t i = 0; i < paths->n; i++) {
+		int error = check_file(paths->texts[i]);
+
+		if (error != 0)
+			draft_fail_key(draft, section, check_line_of(section, key, i), key,
+			               "%s: %s", paths->texts[i], strerror(error));
+	}
 }
 
 /* What is to be verified, if nobody says, is the host that is connected to. */
@@ -300,21 +312,55 @@ void config_check_versions(struct draft *draft, const struct draft_section *sect
 	/* Else [defaults] contradicts itself, where it is told. */
 }
 
+static void check_folders(struct draft *draft, const struct draft_section *section, const char *key,
+                          const struct text_list *paths)
+{
+	for (size_t i = 0; i < paths->n; i++) {
+		struct stat status;
+		int error = 0;
+
+		if (access(paths->texts[i], R_OK | X_OK) != 0 ||
+		    stat(paths->texts[i], &status) != 0)
+			error = errno;
+		else if (!S_ISDIR(status.st_mode))
+			error = ENOTDIR;
+		if (error != 0)
+			draft_fail_key(draft, section, check_line_of(section, key, i), key,
+			               "%s: %s", paths->texts[i], strerror(error));
+	}
+}
+
+static void check_certificates(struct draft *draft, const struct draft_section *section,
+                               const struct listener_config *listener)
+{
+	const size_t n_certs = listener->certs.n;
+	const size_t n_keys = listener->keys.n;
+
+	if (draft_find(section, "cert") == NULL && draft_find(section, "cert-dir") == NULL)
+		draft_fail_key(draft, section, section->line, "cert",
+		               "is missing; without TLS say mode = tcp");
+	else if (n_keys > 0 && n_keys != n_certs)
+		draft_fail_key(draft, section, check_line_of(section, "key", n_keys - 1), "key",
+		               "there are %zu for %zu of cert: one for each, in their order, or "
+		               "none",
+		               n_keys, n_certs);
+	check_all_readable(draft, section, "cert", &listener->certs);
+	check_all_readable(draft, section, "key", &listener->keys);
+	check_folders(draft, section, "cert-dir", &listener->cert_dirs);
+}
+
 static void check_tls(struct draft *draft, const struct draft_section *section,
                       const struct listener_config *listener)
 {
-	if (draft_find(section, "cert") == NULL)
-		draft_fail_key(draft, section, section->line, "cert",
-		               "is missing; without TLS say mode = tcp");
-	check_readable(draft, section, "cert", listener->cert);
-	check_readable(draft, section, "key", listener->key);
+	check_certificates(draft, section, listener);
 	config_check_versions(draft, section, listener);
 }
 
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert", "key", "tls-min", "tls-max", "ciphers", "ciphersuites",
+		"cert",    "key",     "cert-dir", "unknown-sni",
+		"tls-min", "tls-max", "ciphers",  "ciphersuites",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

@@ -34,6 +34,24 @@ static const char *option_set_text(void *member, const char *value)
 	return *text != NULL ? NULL : "cannot be kept: out of memory";
 }
 
+static const char *option_set_texts(void *member, const char *value)
+{
+	struct text_list *list = member;
+	char **grown;
+
+	if (*value == '\0')
+		return "is empty";
+	grown = realloc(list->texts, (list->n + 1) * sizeof(*grown));
+	if (grown == NULL)
+		return "cannot be kept: out of memory";
+	list->texts = grown;
+	grown[list->n] = strdup(value);
+	if (grown[list->n] == NULL)
+		return "cannot be kept: out of memory";
+	list->n++;
+	return NULL;
+}
+
 static const char *option_set_workers(void *member, const char *value)
 {
 	enum { MOST = 1024 };
@@ -118,6 +136,7 @@ OPTION_WORDS(mode, enum listener_mode, "is neither tls nor tcp", "tls", "tcp")
 OPTION_WORDS(close, enum close_mode, "is neither wait nor fast", "wait", "fast")
 OPTION_WORDS(on_truncation, enum on_truncation, "is neither reset nor fin", "reset", "fin")
 OPTION_WORDS(tls_version, enum tls_version, "is neither 1.2 nor 1.3", "1.2", "1.3")
+OPTION_WORDS(unknown_sni, enum unknown_sni, "is neither default nor reject", "default", "reject")
 OPTION_WORDS(balance, enum balance, "is neither round-robin nor first", "round-robin", "first")
 OPTION_WORDS(log_format, enum log_format, "is neither logfmt nor json", "logfmt", "json")
 OPTION_WORDS(log_level, enum log_level, "is none of debug, info, warning, error", "debug", "info",
@@ -191,6 +210,12 @@ static const char *option_set_server(void *member, const char *value)
 #define BACKEND(key, fallback, member, set) \
 	{ { "backend", key, fallback, false }, offsetof(struct backend_config, member), 0, set }
 
+#define LISTENER_TEXTS(key, member)                                                 \
+	{ { "listener", key, NULL, false },                                         \
+	  offsetof(struct listener_config, member),                                 \
+	  offsetof(struct listener_config, member) + offsetof(struct text_list, n), \
+	  option_set_texts }
+
 _Static_assert(offsetof(struct listener_config, n_binds) ==
                        offsetof(struct listener_config, binds) + offsetof(struct address_list, n),
                "binds and n_binds are an address_list");
@@ -211,8 +236,9 @@ const struct option_row option_rows[] = {
 	  offsetof(struct listener_config, binds),
 	  offsetof(struct listener_config, n_binds),
 	  option_set_bind },
-	LISTENER("cert", NULL, cert, option_set_text),
-	LISTENER("key", NULL, key, option_set_text),
+	LISTENER_TEXTS("cert", certs),
+	LISTENER_TEXTS("key", keys),
+	LISTENER_TEXTS("cert-dir", cert_dirs),
 	LISTENER("backend", NULL, backend, NULL),
 
 	LISTENER("max-connections", "off", max_connections, option_set_limit),
@@ -231,6 +257,7 @@ const struct option_row option_rows[] = {
 	DEFAULTS("tls-max", "1.3", tls_max, option_set_tls_version),
 	DEFAULTS("ciphers", NULL, ciphers, option_set_text),
 	DEFAULTS("ciphersuites", NULL, ciphersuites, option_set_text),
+	DEFAULTS("unknown-sni", "default", unknown_sni, option_set_unknown_sni),
 	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
 
 	{ { "backend", "server", NULL, false },

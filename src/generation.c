@@ -10,13 +10,18 @@
 #include "backend.h"
 #include "binding.h"
 #include "listener.h"
+#include "log.h"
 #include "quota.h"
+#include "tls_catalog.h"
+#include "tls_store.h"
 #include "worker.h"
 
 struct generation {
 	struct config *config;
 	atomic_uint references;
 	struct quota **quotas;          /* one per listener */
+	struct tls_store *store;
+	struct tls_catalog **catalogs;  /* one per listener; NULL: it has no TLS */
 	size_t n_bindings;
 	struct binding *bindings[];     /* in the order of listeners and their binds */
 };
@@ -87,6 +92,82 @@ static bool generation_make_quotas(struct generation *generation, const struct g
 	return false;
 }
 
+/* ---- certificates ---- */
+
+static void generation_on_finding(void *arg, const struct tls_finding *finding)
+{
+	const struct listener_config *listener = arg;
+	struct log_line line;
+
+	log_begin(&line, LEVEL_WARNING, "certificate");
+	log_text(&line, "listener", listener->name);
+	log_text(&line, "file", finding->file);
+	log_text(&line, "problem", finding->problem);
+	log_text(&line, "detail", finding->detail);
+	log_end(&line);
+}
+
+static struct tls_catalog *generation_load(const struct listener_config *listener,
+                                           struct tls_store *store, tls_report *report, void *arg,
+                                           char *reason)
+{
+	char why[TLS_REASON_ROOM];
+	struct tls_catalog *catalog = tls_catalog_new(listener, store, report, arg, why);
+
+	if (catalog == NULL && snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s",
+	                                listener->name, why) >= TLS_REASON_ROOM)
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s", why);
+	return catalog;
+}
+
+static bool generation_make_catalogs(struct generation *generation,
+                                     const struct generation *previous, char *reason)
+{
+	const struct config *config = generation->config;
+
+	generation->store = tls_store_new(previous != NULL ? previous->store : NULL);
+	generation->catalogs = calloc(config->n_listeners, sizeof(struct tls_catalog *));
+	if (generation->store == NULL || generation->catalogs == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return false;
+	}
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		struct listener_config *listener = config->listeners[i];
+
+		if (listener->mode != LISTENER_TLS)
+			continue;
+		generation->catalogs[i] = generation_load(listener, generation->store,
+		                                          generation_on_finding, listener, reason);
+		if (generation->catalogs[i] == NULL)
+			return false;
+	}
+	tls_store_settle(generation->store);
+	return true;
+}
+
+static void generation_log_certificates(const struct generation *generation)
+{
+	const size_t n = tls_store_count(generation->store);
+	size_t skipped = 0;
+	size_t names = 0;
+	struct log_line line;
+
+	for (size_t i = 0; i < generation->config->n_listeners; i++) {
+		if (generation->catalogs[i] == NULL)
+			continue;
+		names += tls_catalog_count_names(generation->catalogs[i]);
+		skipped += tls_catalog_count_skipped(generation->catalogs[i]);
+	}
+	if (n + skipped == 0)
+		return;
+	log_begin(&line, LEVEL_INFO, "certificates");
+	log_number(&line, "loaded", n - tls_store_count_kept(generation->store));
+	log_number(&line, "kept", tls_store_count_kept(generation->store));
+	log_number(&line, "skipped", skipped);
+	log_number(&line, "names", names);
+	log_end(&line);
+}
+
 static struct generation *generation_alloc(struct config *config, char *reason)
 {
 	struct generation *generation;
@@ -112,7 +193,8 @@ struct generation *generation_new(struct config *config, const struct generation
 
 	if (generation == NULL)
 		return NULL;
-	if (!generation_make_quotas(generation, previous, reason)) {
+	if (!generation_make_quotas(generation, previous, reason) ||
+	    !generation_make_catalogs(generation, previous, reason)) {
 		generation_end(generation, previous);
 		return NULL;
 	}
@@ -153,7 +235,7 @@ static bool generation_make_listeners(struct generation *generation, struct hand
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		struct listener *listener =
-			listener_new(generation, config->listeners[i],
+			listener_new(generation, config->listeners[i], generation->catalogs[i],
 		                     &generation->bindings[generation_first(generation, i)],
 		                     generation->quotas[i], worker, n, reason);
 
@@ -205,6 +287,7 @@ void generation_log(const struct generation *generation)
 	for (size_t i = 0; i < config->n_listeners; i++)
 		for (size_t k = 0; k < config->listeners[i]->n_binds; k++)
 			binding_log(generation->bindings[n++], config->listeners[i]);
+	generation_log_certificates(generation);
 }
 
 void generation_end(struct generation *generation, const struct generation *other)
@@ -232,48 +315,10 @@ void generation_release(struct generation *generation)
 	for (size_t i = 0; generation->quotas != NULL && i < generation->config->n_listeners; i++)
 		quota_release(generation->quotas[i]);
 	free(generation->quotas);
+	for (size_t i = 0; generation->catalogs != NULL && i < generation->config->n_listeners; i++)
+		tls_catalog_free(generation->catalogs[i]);
+	free(generation->catalogs);
+	tls_store_free(generation->store);
 	config_free(generation->config);
 	free(generation);
-}
-
-static bool generation_check_listener(const struct listener_config *listener, char *reason)
-{
-	const struct tls_ticket_keys keys = { { 0 } };
-	struct tls_context *tls;
-
-	if (listener->mode != LISTENER_TLS)
-		return true;
-	tls = tls_context_server(listener, &keys, reason);
-	tls_context_free(tls);
-	return tls != NULL;
-}
-
-static bool generation_check_backend(const struct backend_config *config, char *reason)
-{
-	struct backend *backend = backend_new(config, reason);
-
-	backend_free(backend);
-	return backend != NULL;
-}
-
-bool generation_check(const struct config *config, const char *path, FILE *errors)
-{
-	char reason[TLS_REASON_ROOM];
-	bool fine = true;
-
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		if (generation_check_listener(config->listeners[i], reason))
-			continue;
-		fine = false;
-		(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, config->listeners[i]->name,
-		              reason);
-	}
-	for (size_t i = 0; i < config->n_backends; i++) {
-		if (generation_check_backend(config->backends[i], reason))
-			continue;
-		fine = false;
-		(void)fprintf(errors, "%s: [backend:%s]: %s\n", path, config->backends[i]->name,
-		              reason);
-	}
-	return fine;
 }

@@ -21,8 +21,9 @@ struct handover;
 struct worker;
 
 /*
- * Binds what previous (NULL: there is none) has not bound yet. Takes config
- * in any case. NULL: reason (TLS_REASON_ROOM) says why.
+ * Loads the certificates that previous (NULL: there is none) has not loaded, and
+ * binds what it has not bound yet. Takes config in any case. NULL: reason (TLS_REASON_ROOM) says
+ * why.
  */
 struct generation *generation_new(struct config *config, const struct generation *previous,
                                   unsigned n_workers, char *reason);
@@ -53,7 +54,7 @@ void generation_end(struct generation *generation, const struct generation *othe
 
 /*
  * True when everything that config names can be loaded; binds nothing. What
- * cannot is written to errors, a line each, after path.
+ * cannot, and warnings, are written to errors, a line each, after path.
  */
 bool generation_check(const struct config *config, const char *path, FILE *errors);
 

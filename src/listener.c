@@ -200,13 +200,13 @@ static void listener_on_event(evutil_socket_t fd, short what, void *arg)
 			return;
 }
 
-static bool listener_load(struct listener *listener, char *reason)
+static bool listener_load(struct listener *listener, struct tls_catalog *catalog, char *reason)
 {
 	const struct listener_config *config = listener->config;
 
 	if (config->mode == LISTENER_TLS) {
-		listener->tls =
-			tls_context_server(config, &listener->worker->common->ticket_keys, reason);
+		listener->tls = tls_context_server(config, catalog,
+		                                   &listener->worker->common->ticket_keys, reason);
 		if (listener->tls == NULL)
 			return false;
 	}
@@ -218,8 +218,8 @@ static bool listener_load(struct listener *listener, char *reason)
 }
 
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct binding *const *bindings, struct quota *quota,
-                              struct worker *worker, unsigned n, char *reason)
+                              struct tls_catalog *catalog, struct binding *const *bindings,
+                              struct quota *quota, struct worker *worker, unsigned n, char *reason)
 {
 	struct listener *listener =
 		calloc(1, sizeof(*listener) + config->n_binds * sizeof(listener->points[0]));
@@ -237,7 +237,7 @@ struct listener *listener_new(struct generation *generation, const struct listen
 		listener->points[i] = (struct accept_point){ .listener = listener,
 			                                     .binding = bindings[i],
 			                                     .fd = binding_take(bindings[i], n) };
-	if (listener_load(listener, reason))
+	if (listener_load(listener, catalog, reason))
 		return listener;
 	listener_free(listener);
 	return NULL;

@@ -156,6 +156,8 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 	                 ? facts->cause
 	                 : tls_error_cause(ending, side == SIDE_CLIENT ? "client" : "backend",
 	                                   cause, sizeof(cause)));
+	if (side == SIDE_CLIENT)
+		log_text(&line, "sni", facts->name);
 	log_text(&line, "reason", facts->reason);
 	log_duration(&line, "duration", worker_now() - relay->started);
 	log_end(&line);

@@ -39,12 +39,22 @@ static struct ending socket_tls_wire_ending(const struct socket_tls *tls)
 	return (struct ending){ .kind = socket_wire_ending(&tls->base, at_eof) };
 }
 
+/* SNI, as it was sent. Without memory it is not known. */
+static void socket_tls_learn_name(struct socket_tls *tls)
+{
+	const char *name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
+
+	if (name != NULL && tls->facts.name == NULL)
+		tls->facts.name = strdup(name);
+}
+
 /* OpenSSL found fault with what came, or the peer with what we sent. */
 static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 {
 	const char *alert;
 
 	tls->facts.cause = tls_error_take(&alert);
+	socket_tls_learn_name(tls);
 	if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
 	    SSL_get_verify_result(tls->ssl) != X509_V_OK)
 		tls->facts.reason = X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
@@ -233,12 +243,10 @@ static bool socket_tls_send(struct socket *sock, const void *data, size_t len, b
 static void socket_tls_release(struct socket *sock)
 {
 	struct socket_tls *tls = socket_tls_of(sock);
-	const char *name;
 
 	if (tls->ssl == NULL)
 		return;
-	name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);
-	tls->facts.name = name != NULL ? strdup(name) : NULL;
+	socket_tls_learn_name(tls);
 	/* Else OpenSSL looks for the session in a cache that is off, under a lock. */
 	SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(tls->ssl);

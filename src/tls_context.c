@@ -9,14 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 
 #include "config.h"
 #include "socket_tls.h"
+#include "tls_catalog.h"
 #include "tls_error.h"
 
 #define TLS_CIPHERS                                                  \
@@ -102,79 +101,65 @@ static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *
 	                                      (unsigned)id_len) == 1;
 }
 
-/* Nobody is there to be asked: a daemon's terminal is none of its own. */
-static int tls_context_on_passphrase(char *room, int size, int writes, void *asked)
+/* ---- certificates ---- */
+
+static bool tls_context_use_set(SSL_CTX *ctx, const struct tls_set *set)
 {
-	(void)room;
-	(void)size;
-	(void)writes;
-	*(bool *)asked = true;
-	return -1;
-}
+	for (int i = 0; i < TLS_KINDS; i++) {
+		const struct tls_credential *one = set->of[i];
 
-static bool tls_context_holds_no_key(void)
-{
-	const unsigned long error = ERR_peek_error();
-	const int lib = ERR_GET_LIB(error);
-	const int cause = ERR_GET_REASON(error);
-
-	return (lib == ERR_LIB_PEM && cause == PEM_R_NO_START_LINE) ||
-	       (lib == ERR_LIB_OSSL_DECODER && cause == ERR_R_UNSUPPORTED);
-}
-
-/* A file without a name, like the demo's, nobody else can open. */
-static bool tls_context_is_public(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0 &&
-	       (status.st_mode & S_IROTH) != 0;
-}
-
-static bool tls_context_load_key(SSL_CTX *ctx, const char *key, char *reason)
-{
-	bool asked = false;
-	bool loaded;
-
-	SSL_CTX_set_default_passwd_cb(ctx, tls_context_on_passphrase);
-	SSL_CTX_set_default_passwd_cb_userdata(ctx, &asked);
-	loaded = SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1;
-	SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-	if (loaded && !tls_context_is_public(key))
-		return true;
-	if (loaded)
-		(void)snprintf(reason, TLS_REASON_ROOM,
-		               "%s: everybody may read this private key; chmod o-r", key);
-	else if (asked)
-		(void)snprintf(reason, TLS_REASON_ROOM,
-		               "%s: the key is encrypted, and adieu takes no passphrase", key);
-	else if (tls_context_holds_no_key())
-		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no private key", key);
-	else
-		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
-	ERR_clear_error();
-	return false;
-}
-
-static bool tls_context_load_certificate(SSL_CTX *ctx, const struct listener_config *listener,
-                                         char *reason)
-{
-	const char *key = listener->key != NULL ? listener->key : listener->cert;
-	const X509 *certificate;
-
-	if (SSL_CTX_use_certificate_chain_file(ctx, listener->cert) != 1) {
-		(void)tls_error_sentence(listener->cert, reason, TLS_REASON_ROOM);
-		return false;
-	}
-	certificate = SSL_CTX_get0_certificate(ctx);
-	if (!tls_context_load_key(ctx, key, reason))
-		return false;
-	/* OpenSSL has a place for each kind of key, and sees no certificate in another's. */
-	if (X509_check_private_key(certificate, SSL_CTX_get0_privatekey(ctx)) != 1) {
-		(void)tls_error_sentence(key, reason, TLS_REASON_ROOM);
-		return false;
+		if (one != NULL &&
+		    SSL_CTX_use_cert_and_key(ctx, one->certificate, one->key, one->chain, 1) != 1)
+			return false;
 	}
 	return true;
+}
+
+/*
+ * The default's are in the SSL_CTX, and every connection begins with them; here
+ * they are changed for those of the name that was asked for. Not when a session
+ * is resumed, for that takes no certificate.
+ */
+static int tls_context_on_certificate(SSL *ssl, void *arg)
+{
+	const struct tls_catalog *catalog = arg;
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_set *set = name != NULL ? tls_catalog_find(catalog, name) : NULL;
+
+	if (set == NULL || memcmp(set, tls_catalog_default(catalog), sizeof(*set)) == 0)
+		return 1;
+	SSL_certs_clear(ssl);
+	for (int i = 0; i < TLS_KINDS; i++) {
+		const struct tls_credential *one = set->of[i];
+
+		if (one != NULL &&
+		    SSL_use_cert_and_key(ssl, one->certificate, one->key, one->chain, 1) != 1)
+			return 0;
+	}
+	return 1;
+}
+
+static int tls_context_on_name(SSL *ssl, int *alert, void *arg)
+{
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+	if (name == NULL || tls_catalog_find(arg, name) != NULL)
+		return SSL_TLSEXT_ERR_NOACK; /* as without us */
+	*alert = SSL_AD_UNRECOGNIZED_NAME;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static bool tls_context_set_certificates(SSL_CTX *ctx, const struct listener_config *listener,
+                                         struct tls_catalog *catalog)
+{
+	if (!tls_context_use_set(ctx, tls_catalog_default(catalog)))
+		return false;
+	if (tls_catalog_count(catalog) > 1)
+		SSL_CTX_set_cert_cb(ctx, tls_context_on_certificate, catalog);
+	if (listener->unknown_sni == UNKNOWN_SNI_DEFAULT)
+		return true;
+	return SSL_CTX_set_tlsext_servername_callback(ctx, tls_context_on_name) == 1 &&
+	       SSL_CTX_set_tlsext_servername_arg(ctx, catalog) == 1;
 }
 
 /* Takes ctx. */
@@ -192,21 +177,19 @@ static struct tls_context *tls_context_wrap(SSL_CTX *ctx, char *reason)
 }
 
 struct tls_context *tls_context_server(const struct listener_config *listener,
+                                       struct tls_catalog *catalog,
                                        const struct tls_ticket_keys *keys, char *reason)
 {
 	SSL_CTX *ctx = tls_context_new_ctx(TLS_server_method());
 
 	if (ctx == NULL || !tls_context_set_limits(ctx, listener) ||
-	    !tls_context_set_tickets(ctx, listener, keys)) {
+	    !tls_context_set_tickets(ctx, listener, keys) ||
+	    !tls_context_set_certificates(ctx, listener, catalog)) {
 		(void)tls_error_sentence("TLS settings", reason, TLS_REASON_ROOM);
-		goto fail;
+		SSL_CTX_free(ctx);
+		return NULL;
 	}
-	if (!tls_context_load_certificate(ctx, listener, reason))
-		goto fail;
 	return tls_context_wrap(ctx, reason);
-fail:
-	SSL_CTX_free(ctx);
-	return NULL;
 }
 
 static bool tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend, char *reason)

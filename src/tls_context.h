@@ -15,6 +15,7 @@
 
 struct backend_config;
 struct listener_config;
+struct tls_catalog;
 struct tls_context;
 
 enum { TLS_REASON_ROOM = 512 };
@@ -28,10 +29,11 @@ struct tls_ticket_keys {
 bool tls_ticket_keys_make(struct tls_ticket_keys *keys);
 
 /*
- * A context to accept with: certificate and key are loaded and must fit. NULL:
- * *reason (TLS_REASON_ROOM bytes) names the file and what is wrong with it.
+ * A context to accept with, and the certificates in catalog, which outlives it.
+ * NULL: *reason (TLS_REASON_ROOM bytes) says what is wrong.
  */
 struct tls_context *tls_context_server(const struct listener_config *listener,
+                                       struct tls_catalog *catalog,
                                        const struct tls_ticket_keys *keys, char *reason);
 
 /* A context to connect with. NULL: see above. */

@@ -68,6 +68,7 @@ static const char *tls_error_word(int reason)
 	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
 	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: return "no_shared_signature_algorithm";
 	case SSL_R_CERTIFICATE_VERIFY_FAILED:       return "certificate";
+	case SSL_R_CALLBACK_FAILED:                 return "unknown_name";
 	case SSL_R_INAPPROPRIATE_FALLBACK:          return "inappropriate_fallback";
 	default:                                    return NULL;
 	}

@@ -2,9 +2,9 @@
 #include "certificates.h"
 
 #include <check.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -12,18 +12,12 @@
 
 enum { DAY = 24 * 3600 };
 
+#define NAMES(name) "DNS:" name ",DNS:localhost,IP:127.0.0.1"
+
 struct issuer {
 	X509 *cert;
 	EVP_PKEY *key;
 };
-
-static EVP_PKEY *certificates_key(bool rsa)
-{
-	EVP_PKEY *key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
-
-	ck_assert_ptr_nonnull(key);
-	return key;
-}
 
 static void certificates_extend(X509 *cert, X509 *issuer, int nid, const char *value)
 {
@@ -56,7 +50,7 @@ static X509 *certificates_make(const char *name, EVP_PKEY *key, long until)
 
 static struct issuer certificates_issuer(const char *name)
 {
-	EVP_PKEY *key = certificates_key(false);
+	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = certificates_make(name, key, 10L * DAY);
 
 	ck_assert_int_eq(X509_set_issuer_name(cert, X509_get_subject_name(cert)), 1);
@@ -82,36 +76,128 @@ static void certificates_save(const char *folder, const char *file, X509 *cert, 
 	ck_assert_int_eq(fclose(out), 0);
 }
 
-static void certificates_issue(const char *folder, const char *file, const struct issuer *issuer,
-                               const char *name, bool rsa, long until)
+/* Of the process; a new folder has new ones. */
+static struct issuer certificates_ours;
+static struct issuer certificates_stranger;
+
+static void certificates_extend_as_told(X509 *cert, X509 *issuer, int nid, const char *value)
 {
-	EVP_PKEY *key = certificates_key(rsa);
-	X509 *cert = certificates_make(name, key, until);
-	char names[128];
+	if (value != NULL)
+		certificates_extend(cert, issuer, nid, value);
+}
+
+void certificates_issue(const char *folder, const struct certificate *wanted)
+{
+	const struct issuer *issuer =
+		wanted->stranger ? &certificates_stranger : &certificates_ours;
+	EVP_PKEY *key = wanted->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wanted->rsa_bits)
+	                                     : EVP_EC_gen("P-256");
+	X509 *cert = certificates_make(wanted->cn != NULL ? wanted->cn : wanted->file, key,
+	                               wanted->until);
 
 	ck_assert_int_eq(X509_set_issuer_name(cert, X509_get_subject_name(issuer->cert)), 1);
-	(void)snprintf(names, sizeof(names), "DNS:%s,DNS:localhost,IP:127.0.0.1", name);
-	certificates_extend(cert, issuer->cert, NID_subject_alt_name, names);
+	certificates_extend_as_told(cert, issuer->cert, NID_subject_alt_name, wanted->names);
+	certificates_extend_as_told(cert, issuer->cert, NID_ext_key_usage, wanted->usage);
+	certificates_extend_as_told(cert, issuer->cert, NID_info_access, wanted->places);
+	certificates_extend_as_told(cert, issuer->cert, NID_tlsfeature, wanted->features);
 	certificates_extend(cert, issuer->cert, NID_authority_key_identifier, "keyid");
 	ck_assert_int_gt(X509_sign(cert, issuer->key, EVP_sha256()), 0);
-	certificates_save(folder, file, cert, key);
+	certificates_save(folder, wanted->file, cert, key);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 }
 
+static X509 *certificates_load(const char *folder, const char *file)
+{
+	char path[512];
+	FILE *in;
+	X509 *cert;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	in = fopen(path, "r");
+	ck_assert_ptr_nonnull(in);
+	cert = PEM_read_X509(in, NULL, NULL, NULL);
+	(void)fclose(in);
+	ck_assert_ptr_nonnull(cert);
+	return cert;
+}
+
+static void certificates_revoke(X509_CRL *crl, const char *folder, const char *file)
+{
+	X509 *cert = certificates_load(folder, file);
+	X509_REVOKED *revoked = X509_REVOKED_new();
+	ASN1_TIME *now = ASN1_TIME_set(NULL, time(NULL));
+
+	ck_assert_int_eq(X509_REVOKED_set_serialNumber(revoked, X509_get_serialNumber(cert)), 1);
+	ck_assert_int_eq(X509_REVOKED_set_revocationDate(revoked, now), 1);
+	ck_assert_int_eq(X509_CRL_add0_revoked(crl, revoked), 1);
+	ASN1_TIME_free(now);
+	X509_free(cert);
+}
+
+void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until)
+{
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *last = X509_gmtime_adj(NULL, -2L * DAY);
+	ASN1_TIME *next = X509_gmtime_adj(NULL, until);
+	char path[512];
+	FILE *out;
+
+	ck_assert_int_eq(X509_CRL_set_version(crl, X509_CRL_VERSION_2), 1);
+	ck_assert_int_eq(
+		X509_CRL_set_issuer_name(crl, X509_get_subject_name(certificates_ours.cert)), 1);
+	ck_assert_int_eq(X509_CRL_set1_lastUpdate(crl, last), 1);
+	ck_assert_int_eq(X509_CRL_set1_nextUpdate(crl, next), 1);
+	if (revoked != NULL)
+		certificates_revoke(crl, folder, revoked);
+	ck_assert_int_gt(X509_CRL_sign(crl, certificates_ours.key, EVP_sha256()), 0);
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	out = fopen(path, "w");
+	ck_assert_int_eq(PEM_write_X509_CRL(out, crl), 1);
+	ck_assert_int_eq(fclose(out), 0);
+	ASN1_TIME_free(last);
+	ASN1_TIME_free(next);
+	X509_CRL_free(crl);
+}
+
+static void certificates_forget(struct issuer *issuer)
+{
+	X509_free(issuer->cert);
+	EVP_PKEY_free(issuer->key);
+}
+
 void certificates_write(const char *folder)
 {
-	struct issuer ours = certificates_issuer("Scenario CA");
-	struct issuer stranger = certificates_issuer("Nobody's CA");
+	static const struct certificate wanted[] = {
+		{ .file = "adieu.pem",
+		  .cn = "adieu.test",
+		  .names = NAMES("adieu.test"),
+		  .until = DAY },
+		{ .file = "adieu-rsa.pem",
+		  .cn = "adieu.test",
+		  .names = NAMES("adieu.test"),
+		  .rsa_bits = 2048,
+		  .until = DAY },
+		{ .file = "backend.pem",
+		  .cn = "backend.test",
+		  .names = NAMES("backend.test"),
+		  .until = DAY },
+		{ .file = "expired.pem",
+		  .cn = "backend.test",
+		  .names = NAMES("backend.test"),
+		  .until = -DAY },
+		{ .file = "stranger.pem",
+		  .cn = "backend.test",
+		  .names = NAMES("backend.test"),
+		  .until = DAY,
+		  .stranger = true },
+	};
 
-	certificates_save(folder, "ca.pem", ours.cert, NULL);
-	certificates_issue(folder, "adieu.pem", &ours, "adieu.test", false, DAY);
-	certificates_issue(folder, "adieu-rsa.pem", &ours, "adieu.test", true, DAY);
-	certificates_issue(folder, "backend.pem", &ours, "backend.test", false, DAY);
-	certificates_issue(folder, "expired.pem", &ours, "backend.test", false, -DAY);
-	certificates_issue(folder, "stranger.pem", &stranger, "backend.test", false, DAY);
-	X509_free(ours.cert);
-	EVP_PKEY_free(ours.key);
-	X509_free(stranger.cert);
-	EVP_PKEY_free(stranger.key);
+	certificates_forget(&certificates_ours);
+	certificates_forget(&certificates_stranger);
+	certificates_ours = certificates_issuer("Scenario CA");
+	certificates_stranger = certificates_issuer("Nobody's CA");
+	certificates_save(folder, "ca.pem", certificates_ours.cert, NULL);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		certificates_issue(folder, &wanted[i]);
 }

@@ -10,6 +10,27 @@
 #ifndef CERTIFICATES_H
 #define CERTIFICATES_H
 
+#include <stdbool.h>
+
 void certificates_write(const char *folder);
+
+/* What else a test may want of that authority. */
+struct certificate {
+	const char *file;
+	const char *cn;         /* NULL: the file's name */
+	const char *names;      /* "DNS:a.test,URI:spiffe://a"; NULL: none */
+	const char *usage;      /* "clientAuth"; NULL: any */
+	const char *places;     /* "caIssuers;URI:http://..."; NULL: none */
+	const char *features;   /* "status_request"; NULL: none */
+	int rsa_bits;           /* 0: P-256 */
+	long until;             /* seconds from now; since two days ago */
+	bool stranger;          /* from the authority that nobody knows */
+};
+
+/* After certificates_write(). */
+void certificates_issue(const char *folder, const struct certificate *wanted);
+
+/* A list of what our authority has revoked: the certificate in a file; NULL: nothing. */
+void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until);
 
 #endif

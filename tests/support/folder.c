@@ -2,8 +2,7 @@
 #include "folder.h"
 
 #include <check.h>
-#include <dirent.h>
-#include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,16 +13,17 @@ void folder_make(char room[static FOLDER_ROOM])
 	ck_assert_ptr_nonnull(mkdtemp(room));
 }
 
+static int folder_remove_one(const char *path, const struct stat *status, int kind,
+                             struct FTW *where)
+{
+	(void)status;
+	(void)kind;
+	(void)where;
+	(void)remove(path);
+	return 0;
+}
+
 void folder_remove(const char *folder)
 {
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-
-	if (dir == NULL)
-		return;
-	/* "." and ".." are no files, and stay. */
-	while ((entry = readdir(dir)) != NULL)
-		(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	(void)closedir(dir);
-	(void)rmdir(folder);
+	(void)nftw(folder, folder_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -149,6 +149,8 @@ unsigned peer_tickets(const struct peer *peer);
 bool peer_is_tls(const struct peer *peer);
 /* Its descriptor; borrowed. */
 int peer_fd(const struct peer *peer);
+/* What made its handshake, for what that came to; borrowed. */
+SSL *peer_ssl(const struct peer *peer);
 /* The handshake resumed an earlier session. */
 bool peer_was_resumed(const struct peer *peer);
 /* The session with the tickets that came since; the caller's. */

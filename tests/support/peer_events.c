@@ -97,6 +97,8 @@ static const char *peer_alert_name(int description)
 	case 22:  return "record_overflow";
 	case 40:  return "handshake_failure";
 	case 42:  return "bad_certificate";
+	case 43:  return "unsupported_certificate";
+	case 44:  return "certificate_revoked";
 	case 45:  return "certificate_expired";
 	case 46:  return "certificate_unknown";
 	case 47:  return "illegal_parameter";
@@ -108,6 +110,9 @@ static const char *peer_alert_name(int description)
 	case 80:  return "internal_error";
 	case 90:  return "user_canceled";
 	case 100: return "no_renegotiation";
+	case 112: return "unrecognized_name";
+	case 116: return "certificate_required";
+	case 120: return "no_application_protocol";
 	default:  return NULL;
 	}
 }

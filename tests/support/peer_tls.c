@@ -287,6 +287,11 @@ void peer_hold_finished(struct peer *peer)
 	peer->tls->hold = true;
 }
 
+SSL *peer_ssl(const struct peer *peer)
+{
+	return peer->tls->ssl;
+}
+
 bool peer_was_resumed(const struct peer *peer)
 {
 	return SSL_session_reused(peer->tls->ssl) == 1;

@@ -75,6 +75,7 @@ struct stage_config {
 	const char *global;     /* keys of [global] */
 	const char *defaults;   /* keys of [defaults] */
 	const char *more;       /* further sections */
+	void (*prepare)(const char *folder);    /* makes files that these name; NULL: none */
 };
 
 /* Once for several tests. */

@@ -96,6 +96,8 @@ void stage_open(const struct stage_config *config)
 	stage.plain_door = door_open();
 	stage.tls_door = door_open();
 	stage.closed_door = door_open_closed();
+	if (config->prepare != NULL)
+		config->prepare(stage.folder);
 	stage_write_config(text, config);
 	stage_expand(text);
 	peer_set_witness(stage_witness);

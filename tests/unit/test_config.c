@@ -46,7 +46,7 @@ START_TEST(five_lines_are_a_proxy)
 	ck_assert_str_eq(listener->name, "https");
 	ck_assert_int_eq(listener->mode, LISTENER_TLS);
 	ck_assert_uint_eq(listener->n_binds, 1);
-	ck_assert_str_eq(listener->cert, "/dev/null");
+	ck_assert_str_eq(listener->certs.texts[0], "/dev/null");
 	ck_assert_str_eq(listener->backend->name, "127.0.0.1:8080");
 	ck_assert_uint_eq(listener->backend->n_servers, 1);
 	config_free(config);
@@ -132,6 +132,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                                  "log-format = json\nlog-level = error\nuser = nobody\n"
 	                                  "[listener:a]\nbind = 127.0.0.1:0\nbackend = b\n"
 	                                  "cert = /dev/null\nkey = /dev/zero\n"
+	                                  "cert-dir = /, /tmp\nunknown-sni = reject\n"
 	                                  "handshake-timeout = 1s\nconnect-timeout = 2s\n"
 	                                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
 	                                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
@@ -152,8 +153,13 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_int_eq(config->log.level, LEVEL_ERROR);
 	ck_assert_str_eq(config->user, "nobody");
 
-	ck_assert_str_eq(listener->cert, "/dev/null");
-	ck_assert_str_eq(listener->key, "/dev/zero");
+	ck_assert_uint_eq(listener->certs.n, 1);
+	ck_assert_str_eq(listener->certs.texts[0], "/dev/null");
+	ck_assert_uint_eq(listener->keys.n, 1);
+	ck_assert_str_eq(listener->keys.texts[0], "/dev/zero");
+	ck_assert_uint_eq(listener->cert_dirs.n, 2);
+	ck_assert_str_eq(listener->cert_dirs.texts[1], "/tmp");
+	ck_assert_int_eq(listener->unknown_sni, UNKNOWN_SNI_REJECT);
 	ck_assert_uint_eq(listener->timeouts.handshake, 1000);
 	ck_assert_uint_eq(listener->timeouts.connect, 2000);
 	ck_assert_uint_eq(listener->timeouts.idle, PARSE_OFF);

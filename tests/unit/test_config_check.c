@@ -91,6 +91,13 @@ static const struct {
 	  "f:5: [listener:a] buffer-size: \"17m\" is not between 16k and 16m\n" },
 	{ PLAIN "buffer-size = 1k\n",
 	  "f:5: [listener:a] buffer-size: \"1k\" is not between 16k and 16m\n" },
+	{ PLAIN "cert-dir = /\n", "f:5: [listener:a] cert-dir: is of no use with mode = tcp\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert-dir = /,/no/such\n",
+	  "f:4: [listener:a] cert-dir: /no/such: No such file or directory\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
+	  "cert = /dev/zero\nkey = /dev/null\n",
+	  "f:6: [listener:a] key: there are 1 for 2 of cert: one for each, in their order, or "
+	  "none\n" },
 	{ PLAIN "cert = /dev/null\n", "f:5: [listener:a] cert: is of no use with mode = tcp\n" },
 	{ "[listener:a]\n", "f:1: [listener:a] backend: is missing\n"
 	                    "f:1: [listener:a] bind: is missing\n"
@@ -122,7 +129,7 @@ static const struct {
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5 127.0.0.1:6\nbackend = 127.0.0.1:1\n",
 	  "f:3: [listener:a] bind: \"127.0.0.1:5 127.0.0.1:6\" has a space in it\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5,\nbackend = 127.0.0.1:1\n",
-	  "f:3: [listener:a] bind: has nothing where an address should be\n" },
+	  "f:3: [listener:a] bind: has nothing where a value should be\n" },
 	{ "[listener:a]\nmode = tcp\nbind = x\nbackend = 127.0.0.1:1\n",
 	  "f:3: [listener:a] bind: \"x\" is no address: it needs a port, as in host:port\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = web\n"

@@ -29,7 +29,13 @@ static char *read_whole(const char *path)
 	return text;
 }
 
-/* Loads it with every file under /etc replaced by one that is there. */
+/* A file has a dot in its name, a folder has none. */
+static const char *stand_in_for(const char *path, size_t len)
+{
+	return memchr(path, '.', len) != NULL ? "/dev/null" : "/dev";
+}
+
+/* Loads it with every file and folder under /etc replaced by one that is there. */
 static void expect_loads(const char *path, const char *text)
 {
 	char *real = calloc(1, TEXT_ROOM);
@@ -41,9 +47,11 @@ static void expect_loads(const char *path, const char *text)
 	FILE *file;
 
 	while ((etc = strstr(text, " /etc/")) != NULL) {
-		(void)strncat(real, text, (size_t)(etc - text));
-		(void)strcat(real, " /dev/null");
-		text = etc + 1 + strcspn(etc + 1, " \n");
+		size_t len = strcspn(etc + 1, ", \n");
+
+		(void)strncat(real, text, (size_t)(etc + 1 - text));
+		(void)strcat(real, stand_in_for(etc + 1, len));
+		text = etc + 1 + len;
 	}
 	(void)strcat(real, text);
 	file = fmemopen(real, strlen(real), "r");

@@ -20,6 +20,7 @@
 #include <event2/event.h>
 
 #include "binding.h"
+#include "catalog.h"
 #include "folder.h"
 #include "listener.h"
 #include "quota.h"
@@ -41,13 +42,14 @@ static struct listener_config listener = { .name = (char *)"a",
 	                                   .binds = &bind_address,
 	                                   .n_binds = 1,
 	                                   .backend = &backend,
-	                                   .cert = cert_path,
+	                                   .certs = { (char *[]){ cert_path }, 1 },
 	                                   .tls_max = TLS_1_3,
 	                                   .backlog = 16,
 	                                   .buffer_size = 65536 };
 static struct common common;
 
 static struct worker *worker;
+static struct catalog catalog;
 static int backend_listens;
 static int client = -1;
 static int client_of_backend = -1;
@@ -120,7 +122,9 @@ static struct address make_worker(void)
 	ck_assert_msg(binding != NULL, "%s", why);
 	bound = *binding_address(binding);
 	worker = worker_new(&common);
-	handover->listeners[0] = listener_new(NULL, &listener, &binding, quota, worker, 0, reason);
+	ck_assert_msg(catalog_open(&catalog, &listener, NULL, reason), "%s", reason);
+	handover->listeners[0] =
+		listener_new(NULL, &listener, catalog.catalog, &binding, quota, worker, 0, reason);
 	quota_release(quota);
 	ck_assert_msg(handover->listeners[0] != NULL, "%s", reason);
 	handover->n_listeners = 1;
@@ -260,6 +264,7 @@ static void end(void)
 	(void)close(client);
 	(void)close(backend_listens);
 	(void)close(common.turned_fd);
+	catalog_close(&catalog);
 }
 
 static void expect_aborted(const struct stop *stop)

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
+#include "catalog.h"
 #include "certificates.h"
 #include "config.h"
 #include "folder.h"
@@ -18,6 +19,8 @@ enum { PATH_ROOM = FOLDER_ROOM + 32 };
 static char folder[FOLDER_ROOM];
 static char cert[PATH_ROOM];
 static char key[PATH_ROOM];
+static char *cert_text = cert;
+static char *key_text = key;
 static char reason[TLS_REASON_ROOM];
 static struct tls_ticket_keys keys;
 static struct listener_config listener;
@@ -31,8 +34,9 @@ static char *file_in_folder(char *room, const char *name)
 
 static void set_up(void)
 {
+	cert_text = file_in_folder(cert, "adieu.pem");
 	listener = (struct listener_config){ .name = (char *)"test",
-		                             .cert = file_in_folder(cert, "adieu.pem"),
+		                             .certs = { &cert_text, 1 },
 		                             .tls_max = TLS_1_3 };
 	backend = (struct backend_config){ .name = (char *)"test", .tls = true };
 	ck_assert(tls_ticket_keys_make(&keys));
@@ -46,13 +50,13 @@ static void expect_reason(const char *about, const char *text)
 
 static void expect_refusal(const char *about, const char *text)
 {
-	ck_assert_ptr_null(tls_context_server(&listener, &keys, reason));
+	ck_assert_ptr_null(catalog_context(&listener, &keys, reason));
 	expect_reason(about, text);
 }
 
 static struct tls_context *server(void)
 {
-	struct tls_context *context = tls_context_server(&listener, &keys, reason);
+	struct tls_context *context = catalog_context(&listener, &keys, reason);
 
 	ck_assert_msg(context != NULL, "%s", reason);
 	return context;
@@ -63,17 +67,18 @@ static struct tls_context *server(void)
 START_TEST(one_file_may_hold_certificate_and_key)
 {
 	tls_context_free(server());
-	listener.key = listener.cert;
+	listener.keys = listener.certs;
 	tls_context_free(server());
 }
 END_TEST
 
 START_TEST(a_file_that_is_not_there_is_named)
 {
-	listener.cert = (char *)"/no/such.pem";
+	cert_text = (char *)"/no/such.pem";
 	expect_refusal("/no/such.pem: ", "No such file");
-	listener.cert = cert;
-	listener.key = (char *)"/no/such.key";
+	cert_text = cert;
+	(void)snprintf(key, sizeof(key), "/no/such.key");
+	listener.keys = (struct text_list){ &key_text, 1 };
 	expect_refusal("/no/such.key: ", "No such file");
 }
 END_TEST
@@ -90,7 +95,8 @@ START_TEST(a_key_with_a_passphrase_is_refused_and_nobody_is_asked)
 	EVP_PKEY *pair = EVP_EC_gen("P-256");
 	FILE *file;
 
-	listener.key = file_in_folder(key, "encrypted.pem");
+	listener.keys = (struct text_list){ &key_text, 1 };
+	(void)file_in_folder(key, "encrypted.pem");
 	file = fopen(key, "w");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_eq(PEM_write_PrivateKey(file, pair, EVP_aes_128_cbc(),
@@ -104,7 +110,8 @@ END_TEST
 
 START_TEST(a_key_that_everybody_may_read_is_refused)
 {
-	listener.key = file_in_folder(key, "adieu.pem");
+	listener.keys = (struct text_list){ &key_text, 1 };
+	(void)file_in_folder(key, "adieu.pem");
 	ck_assert_int_eq(chmod(key, 0640), 0);
 	tls_context_free(server());
 	ck_assert_int_eq(chmod(key, 0644), 0);
@@ -115,14 +122,16 @@ END_TEST
 
 START_TEST(a_key_that_is_not_the_certificates_is_told)
 {
-	listener.key = file_in_folder(key, "backend.pem");
+	listener.keys = (struct text_list){ &key_text, 1 };
+	(void)file_in_folder(key, "backend.pem");
 	expect_refusal(key, "key values mismatch");
 }
 END_TEST
 
 START_TEST(a_key_of_another_kind_is_told)
 {
-	listener.key = file_in_folder(key, "adieu-rsa.pem");
+	listener.keys = (struct text_list){ &key_text, 1 };
+	(void)file_in_folder(key, "adieu-rsa.pem");
 	expect_refusal(key, "different key types");
 }
 END_TEST

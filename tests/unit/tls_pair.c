@@ -10,6 +10,7 @@
 #include <event2/event.h>
 #include <openssl/err.h>
 
+#include "catalog.h"
 #include "config.h"
 #include "record.h"
 #include "suite.h"
@@ -41,15 +42,16 @@ struct tls_context *tls_pair_context(const struct tls_ticket_keys *keys)
 	char reason[TLS_REASON_ROOM];
 	int certificate = memfd_create("certificate", 0);
 	FILE *file = fdopen(dup(certificate), "w");
+	char *certs[] = { path };
 	struct listener_config listener = { .name = (char *)"test",
-		                            .cert = path,
+		                            .certs = { certs, 1 },
 		                            .tls_max = TLS_1_3 };
 	struct tls_context *made;
 
 	ck_assert(tls_certificate_make(file));
 	ck_assert_int_eq(fclose(file), 0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", certificate);
-	made = tls_context_server(&listener, keys, reason);
+	made = catalog_context(&listener, keys, reason);
 	ck_assert_msg(made != NULL, "%s", reason);
 	(void)close(certificate);
 	return made;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* What --check looks at when the file itself is fine: all that it names is loaded. */
+#include <stdio.h>
+
+#include "backend.h"
+#include "generation.h"
+#include "tls_catalog.h"
+#include "tls_context.h"
+#include "tls_store.h"
+
+/* What a finding is about, and who is told. */
+struct generation_checker {
+	const char *path;
+	const struct listener_config *listener;
+	FILE *errors;
+};
+
+static void generation_print_finding(void *arg, const struct tls_finding *finding)
+{
+	const struct generation_checker *checker = arg;
+
+	(void)fprintf(checker->errors, "%s: [listener:%s]: warning: %s: %s: %s\n", checker->path,
+	              checker->listener->name, finding->file, finding->problem, finding->detail);
+}
+
+static bool generation_check_listener(struct generation_checker *checker, struct tls_store *store)
+{
+	const struct listener_config *listener = checker->listener;
+	const struct tls_ticket_keys keys = { { 0 } };
+	char reason[TLS_REASON_ROOM];
+	struct tls_catalog *catalog;
+	struct tls_context *tls = NULL;
+
+	if (listener->mode != LISTENER_TLS)
+		return true;
+	catalog = tls_catalog_new(listener, store, generation_print_finding, checker, reason);
+	if (catalog != NULL)
+		tls = tls_context_server(listener, catalog, &keys, reason);
+	if (tls == NULL)
+		(void)fprintf(checker->errors, "%s: [listener:%s]: %s\n", checker->path,
+		              listener->name, reason);
+	tls_context_free(tls);
+	tls_catalog_free(catalog);
+	return tls != NULL;
+}
+
+static bool generation_check_listeners(const struct config *config, const char *path, FILE *errors)
+{
+	struct tls_store *store = tls_store_new(NULL);
+	bool fine = store != NULL;
+
+	if (!fine)
+		(void)fprintf(errors, "%s: out of memory\n", path);
+	for (size_t i = 0; store != NULL && i < config->n_listeners; i++) {
+		struct generation_checker checker = { path, config->listeners[i], errors };
+
+		fine = generation_check_listener(&checker, store) && fine;
+	}
+	tls_store_free(store);
+	return fine;
+}
+
+static bool generation_check_backend(const struct backend_config *config, const char *path,
+                                     FILE *errors)
+{
+	char reason[TLS_REASON_ROOM];
+	struct backend *backend = backend_new(config, reason);
+
+	if (backend == NULL)
+		(void)fprintf(errors, "%s: [backend:%s]: %s\n", path, config->name, reason);
+	backend_free(backend);
+	return backend != NULL;
+}
+
+bool generation_check(const struct config *config, const char *path, FILE *errors)
+{
+	bool fine = generation_check_listeners(config, path, errors);
+
+	for (size_t i = 0; i < config->n_backends; i++)
+		fine = generation_check_backend(config->backends[i], path, errors) && fine;
+	return fine;
+}

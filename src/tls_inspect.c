@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls_inspect.h"
+
+#include <stdio.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "tls_loader.h"
+
+enum { TLS_INSPECT_WARNING = 14 * 24 * 3600 };
+
+static void tls_inspect_dates(const struct tls_credential *credential, time_t now,
+                              tls_report *report, void *arg)
+{
+	const char *problem = NULL;
+	time_t date = credential->not_after;
+	char text[32] = "";
+	struct tm tm;
+
+	if (credential->not_before > now) {
+		problem = "not_yet_valid";
+		date = credential->not_before;
+	} else if (credential->not_after <= now) {
+		problem = "expired";
+	} else if (credential->not_after - now < TLS_INSPECT_WARNING) {
+		problem = "expires";
+	}
+	if (problem == NULL)
+		return;
+	if (gmtime_r(&date, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	report(arg, &(struct tls_finding){ credential->cert_file.path, problem, text });
+}
+
+/* The last certificate of the chain that is linked to the one before, from the leaf on. */
+static X509 *tls_inspect_last(const struct tls_credential *credential, bool *in_order)
+{
+	X509 *last = credential->certificate;
+
+	*in_order = true;
+	for (int i = 0; i < sk_X509_num(credential->chain); i++) {
+		X509 *next = sk_X509_value(credential->chain, i);
+
+		if (X509_check_issued(next, last) != X509_V_OK) {
+			*in_order = false;
+			break;
+		}
+		last = next;
+	}
+	return last;
+}
+
+static bool tls_inspect_is_trusted(X509 *certificate, struct tls_loader *loader)
+{
+	X509_STORE *trusted = tls_loader_trusted(loader);
+	X509_STORE_CTX *search = X509_STORE_CTX_new();
+	X509 *issuer = NULL;
+	bool found = false;
+
+	if (trusted != NULL && search != NULL &&
+	    X509_STORE_CTX_init(search, trusted, certificate, NULL) == 1)
+		found = X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
+	X509_free(issuer);
+	X509_STORE_CTX_free(search);
+	ERR_clear_error();
+	return found;
+}
+
+/* It names a place where its issuer's certificate is to be had: authorities that all know do. */
+static bool tls_inspect_has_elders(X509 *certificate)
+{
+	AUTHORITY_INFO_ACCESS *places = X509_get_ext_d2i(certificate, NID_info_access, NULL, NULL);
+	bool named = false;
+
+	for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(places); i++) {
+		const ACCESS_DESCRIPTION *place = sk_ACCESS_DESCRIPTION_value(places, i);
+
+		named = named || OBJ_obj2nid(place->method) == NID_ad_ca_issuers;
+	}
+	AUTHORITY_INFO_ACCESS_free(places);
+	return named;
+}
+
+/*
+ * Who issued the last one may be an authority that clients have been given, so
+ * a chain is only said to be incomplete if it tells itself where to go on.
+ */
+static void tls_inspect_chain(const struct tls_credential *credential, struct tls_loader *loader,
+                              tls_report *report, void *arg)
+{
+	bool in_order;
+	X509 *last = tls_inspect_last(credential, &in_order);
+	struct tls_finding finding = { credential->cert_file.path, NULL, NULL };
+
+	if (!in_order) {
+		finding.problem = "chain_out_of_order";
+		finding.detail = "a certificate is not followed by that of its issuer";
+	} else if ((X509_get_extension_flags(last) & EXFLAG_SI) == 0 &&
+	           tls_inspect_has_elders(last) && !tls_inspect_is_trusted(last, loader)) {
+		finding.problem = "chain_incomplete";
+		finding.detail = "the certificate of the last one's issuer is missing";
+	}
+	if (finding.problem != NULL)
+		report(arg, &finding);
+}
+
+void tls_inspect(const struct tls_credential *credential, struct tls_loader *loader,
+                 tls_report *report, void *arg)
+{
+	tls_inspect_dates(credential, time(NULL), report, arg);
+	tls_inspect_chain(credential, loader, report, arg);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: ISC */
+#include "tls_loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/decoder.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "tls_context.h"
+#include "tls_error.h"
+
+enum {
+	TLS_LOADER_FILE_MOST = 1 << 20,
+	/* More than this many authorities are looked at as if each were new. */
+	TLS_LOADER_KNOWN_MOST = 64,
+};
+
+/* A certificate of a chain, and what it was parsed from. */
+struct tls_known {
+	unsigned char *der;
+	long der_len;
+	X509 *certificate;
+};
+
+struct tls_loader {
+	OSSL_DECODER_CTX *decoder;
+	EVP_PKEY *decoded;      /* what it has made */
+	SSL_CTX *judge;         /* refuses what the security level does not allow */
+	X509_STORE *trusted;    /* made when it is first asked for */
+	struct tls_known known[TLS_LOADER_KNOWN_MOST];
+	size_t n_known;
+};
+
+/* What is being gathered from one or two files. */
+struct tls_gathering {
+	X509 *certificate;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+	bool encrypted;         /* the key is, and so of no use */
+};
+
+struct tls_loader *tls_loader_new(void)
+{
+	struct tls_loader *loader = calloc(1, sizeof(*loader));
+
+	if (loader == NULL)
+		return NULL;
+	loader->decoder = OSSL_DECODER_CTX_new_for_pkey(&loader->decoded, "DER", NULL, NULL,
+	                                                EVP_PKEY_KEYPAIR, NULL, NULL);
+	loader->judge = SSL_CTX_new(TLS_server_method());
+	if (loader->decoder == NULL || loader->judge == NULL) {
+		tls_loader_free(loader);
+		return NULL;
+	}
+	SSL_CTX_set_security_level(loader->judge, 2);
+	return loader;
+}
+
+void tls_loader_free(struct tls_loader *loader)
+{
+	if (loader == NULL)
+		return;
+	for (size_t i = 0; i < loader->n_known; i++) {
+		OPENSSL_free(loader->known[i].der);
+		X509_free(loader->known[i].certificate);
+	}
+	OSSL_DECODER_CTX_free(loader->decoder);
+	SSL_CTX_free(loader->judge);
+	X509_STORE_free(loader->trusted);
+	free(loader);
+}
+
+X509_STORE *tls_loader_trusted(struct tls_loader *loader)
+{
+	if (loader->trusted == NULL) {
+		loader->trusted = X509_STORE_new();
+		if (loader->trusted != NULL)
+			(void)X509_STORE_set_default_paths(loader->trusted); /* or it is empty */
+		ERR_clear_error();
+	}
+	return loader->trusted;
+}
+
+/* ---- files ---- */
+
+unsigned char *tls_file_read(const char *path, size_t *len)
+{
+	FILE *file = fopen(path, "re");
+	struct stat status;
+	unsigned char *room = NULL;
+	size_t most = 0;
+	int error;
+
+	*len = 0;
+	if (file != NULL && fstat(fileno(file), &status) == 0)
+		most = status.st_size < TLS_LOADER_FILE_MOST ? (size_t)status.st_size + 1
+		                                             : TLS_LOADER_FILE_MOST;
+	if (most > 0)
+		room = OPENSSL_malloc(most);
+	if (room != NULL) {
+		setbuf(file, NULL); /* a key shall be in room alone */
+		*len = fread(room, 1, most, file);
+	}
+	error = errno;
+	if (room != NULL && (*len == most || ferror(file))) {
+		error = *len == most ? EFBIG : errno;
+		OPENSSL_clear_free(room, *len);
+		room = NULL;
+	}
+	if (file != NULL)
+		(void)fclose(file); /* only read from */
+	errno = error;
+	return room;
+}
+
+/* A file without a name, like the demo's, nobody else can open. */
+static bool tls_loader_is_public(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0 &&
+	       (status.st_mode & S_IROTH) != 0;
+}
+
+/* ---- blocks of PEM ---- */
+
+static X509 *tls_loader_parse(const unsigned char *der, long len)
+{
+	return d2i_X509(NULL, &der, len);
+}
+
+/* The same object for the same bytes; a new reference. */
+static X509 *tls_loader_intern(struct tls_loader *loader, const unsigned char *der, long len)
+{
+	struct tls_known *known = loader->known;
+	X509 *certificate;
+
+	for (size_t i = 0; i < loader->n_known; i++) {
+		if (known[i].der_len != len || memcmp(known[i].der, der, (size_t)len) != 0)
+			continue;
+		(void)X509_up_ref(known[i].certificate); /* fails on a wrong count only */
+		return known[i].certificate;
+	}
+	certificate = tls_loader_parse(der, len);
+	if (certificate == NULL)
+		return NULL;
+	(void)X509_check_purpose(certificate, -1, 0); /* see tls_credential_read() */
+	known += loader->n_known;
+	if (loader->n_known == TLS_LOADER_KNOWN_MOST)
+		return certificate;
+	known->der = OPENSSL_memdup(der, (size_t)len);
+	if (known->der == NULL)
+		return certificate;
+	known->der_len = len;
+	known->certificate = certificate;
+	loader->n_known++;
+	(void)X509_up_ref(certificate);
+	return certificate;
+}
+
+static bool tls_loader_take_certificate(struct tls_loader *loader, struct tls_gathering *found,
+                                        const unsigned char *der, long len)
+{
+	X509 *link;
+
+	if (found->certificate == NULL) {
+		found->certificate = tls_loader_parse(der, len);
+		return found->certificate != NULL;
+	}
+	link = tls_loader_intern(loader, der, len);
+	if (link == NULL)
+		return false;
+	if (found->chain == NULL)
+		found->chain = sk_X509_new_null();
+	if (found->chain != NULL && sk_X509_push(found->chain, link) > 0)
+		return true;
+	X509_free(link);
+	return false;
+}
+
+static bool tls_loader_take_key(struct tls_loader *loader, struct tls_gathering *found,
+                                const char *name, const char *header, const unsigned char *der,
+                                long len)
+{
+	size_t left = (size_t)len;
+
+	found->encrypted = strcmp(name, PEM_STRING_PKCS8) == 0 || strstr(header, "ENCRYPTED");
+	if (found->encrypted)
+		return false;
+	loader->decoded = NULL;
+	if (OSSL_DECODER_from_data(loader->decoder, &der, &left) != 1)
+		return false;
+	found->key = loader->decoded;
+	return found->key != NULL;
+}
+
+static bool tls_loader_is_key(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len >= 11 && strcmp(name + len - 11, "PRIVATE KEY") == 0;
+}
+
+static bool tls_loader_is_certificate(const char *name)
+{
+	return strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0;
+}
+
+/* The next block, when there is one of a kind that is wanted; the first key counts. */
+static bool tls_loader_take_block(struct tls_loader *loader, struct tls_gathering *found,
+                                  bool certificates, bool key, BIO *bio, bool *end)
+{
+	char *name = NULL;
+	char *header = NULL;
+	unsigned char *der = NULL;
+	long len = 0;
+	bool taken = true;
+
+	*end = PEM_read_bio(bio, &name, &header, &der, &len) != 1;
+	if (*end) {
+		bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+
+		if (none)
+			ERR_clear_error();
+		return none;
+	}
+	if (certificates && tls_loader_is_certificate(name))
+		taken = tls_loader_take_certificate(loader, found, der, len);
+	else if (key && found->key == NULL && tls_loader_is_key(name))
+		taken = tls_loader_take_key(loader, found, name, header, der, len);
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_clear_free(der, (size_t)len);
+	return taken;
+}
+
+static bool tls_loader_gather(struct tls_loader *loader, struct tls_gathering *found,
+                              const char *path, bool certificates, bool key, char *reason)
+{
+	size_t len;
+	unsigned char *text = tls_file_read(path, &len);
+	BIO *bio = text != NULL ? BIO_new_mem_buf(text, (int)len) : NULL;
+	bool end = bio == NULL;
+	bool fine = !end;
+
+	if (text == NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: %s", path, strerror(errno));
+	while (!end && fine)
+		fine = tls_loader_take_block(loader, found, certificates, key, bio, &end);
+	if (!fine && found->encrypted)
+		(void)snprintf(reason, TLS_REASON_ROOM,
+		               "%s: the key is encrypted, and adieu takes no passphrase", path);
+	else if (!fine && text != NULL)
+		(void)tls_error_sentence(path, reason, TLS_REASON_ROOM);
+	ERR_clear_error();
+	BIO_free(bio);
+	OPENSSL_clear_free(text, len);
+	return fine;
+}
+
+static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gathering *found,
+                                  const char *cert, const char *key, char *reason)
+{
+	const char *key_path = key != NULL ? key : cert;
+
+	if (!tls_loader_gather(loader, found, cert, true, key == NULL, reason))
+		return false;
+	if (found->certificate == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no certificate", cert);
+		return false;
+	}
+	if (key != NULL && !tls_loader_gather(loader, found, key, false, true, reason))
+		return false;
+	if (found->key == NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no private key", key_path);
+	else if (tls_loader_is_public(key_path))
+		(void)snprintf(reason, TLS_REASON_ROOM,
+		               "%s: everybody may read this private key; chmod o-r", key_path);
+	else
+		return true;
+	return false;
+}
+
+/* What OpenSSL would refuse in a handshake is refused here. */
+static bool tls_loader_judge(struct tls_loader *loader, const struct tls_credential *credential,
+                             const char *about, char *reason)
+{
+	if (SSL_CTX_use_cert_and_key(loader->judge, credential->certificate, credential->key,
+	                             credential->chain, 1) == 1)
+		return true;
+	(void)tls_error_sentence(about, reason, TLS_REASON_ROOM);
+	return false;
+}
+
+struct tls_credential *tls_loader_load(struct tls_loader *loader, const char *cert, const char *key,
+                                       char *reason)
+{
+	struct tls_gathering found = { .certificate = NULL };
+	struct tls_credential *credential;
+
+	if (!tls_loader_gather_all(loader, &found, cert, key, reason)) {
+		X509_free(found.certificate);
+		sk_X509_pop_free(found.chain, X509_free);
+		EVP_PKEY_free(found.key);
+		return NULL;
+	}
+	credential = tls_credential_new(found.certificate, found.chain, found.key,
+	                                key != NULL ? key : cert, reason);
+	if (credential != NULL && !tls_loader_judge(loader, credential, cert, reason)) {
+		tls_credential_release(credential);
+		credential = NULL;
+	}
+	return credential;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tls_store - all certificates of a generation, each loaded once
+ *
+ * Listeners and workers share what is in it. A new generation's takes from the
+ * one before whatever has not changed in its files, and loads the rest. The
+ * main thread fills it; then it is constant.
+ */
+#ifndef TLS_STORE_H
+#define TLS_STORE_H
+
+#include "tls_credential.h"
+
+struct tls_loader;
+struct tls_store;
+
+/* previous (NULL: none) is looked into until tls_store_settle(). NULL: out of memory. */
+struct tls_store *tls_store_new(const struct tls_store *previous);
+/* NULL is fine. */
+void tls_store_free(struct tls_store *store);
+
+/* See tls_loader_load(). The store's. */
+struct tls_credential *tls_store_get(struct tls_store *store, const char *cert, const char *key,
+                                     char *reason);
+
+/* What loads them; not after tls_store_settle(). */
+struct tls_loader *tls_store_loader(struct tls_store *store);
+
+/* Nothing more is asked for: lets go of what was only needed to load. */
+void tls_store_settle(struct tls_store *store);
+
+/* How many there are, and how many of them were taken from the one before. */
+size_t tls_store_count(const struct tls_store *store);
+size_t tls_store_count_kept(const struct tls_store *store);
+
+#endif
