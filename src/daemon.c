@@ -71,6 +71,11 @@ static void daemon_on_end(evutil_socket_t number, short what, void *arg)
 		daemon_begin_drain(daemon);
 		return;
 	}
+	/* A service manager stops the heir and us: it asks for the first time, and we are at it. */
+	if (daemon->replaced) {
+		daemon->replaced = false;
+		return;
+	}
 	daemon_say_drain(daemon, "killed");
 	daemon_tell(daemon, WORKER_KILL);
 }

@@ -39,8 +39,8 @@ struct daemon {
 	struct event drain_event;
 	struct event watchdog_event;
 	struct event heir_event;        /* what it says through heir_fd */
-	pid_t heir;       /* of an upgrade that is under way; 0: none */
-	int heir_fd;
+	int heir_fd;      /* of an upgrade that is under way; -1: none */
+	bool replaced;    /* by an heir, which is why we drain */
 	enum worker_command told;
 };
 

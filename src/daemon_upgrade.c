@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -31,50 +30,49 @@ static void daemon_let_go_of_heir(struct daemon *daemon)
 	(void)event_del(&daemon->heir_event); /* it is assigned */
 	(void)close(daemon->heir_fd);
 	daemon->heir_fd = -1;
-	daemon->heir = 0;
 }
 
 /* From here on it speaks to the service manager, and the sockets are its. */
-static void daemon_make_way(struct daemon *daemon)
+static void daemon_make_way(struct daemon *daemon, pid_t heir)
 {
-	daemon_say_upgrade(LEVEL_INFO, "done", NULL, daemon->heir);
-	notify("MAINPID=%ld", (long)daemon->heir);
+	daemon_say_upgrade(LEVEL_INFO, "done", NULL, heir);
+	notify("MAINPID=%ld", (long)heir);
 	(void)unsetenv("NOTIFY_SOCKET"); /* cannot fail */
 	generation_disown(daemon->generation);
-	daemon_let_go_of_heir(daemon);
+	daemon->replaced = true;
 	daemon_begin_drain(daemon);
 }
 
 static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
-	pid_t heir = daemon->heir;
-	char byte;
+	struct upgrade_word word = { .pid = 0 };
+	bool spoken = upgrade_hear(fd, &word);
 
 	(void)what;
-	if (read(fd, &byte, 1) == 1) {
-		daemon_make_way(daemon);
-		return;
-	}
 	daemon_let_go_of_heir(daemon);
-	(void)waitpid(heir, NULL, 0); /* it has closed everything: it is about to end */
-	daemon_say_upgrade(LEVEL_ERROR, "failed", "the new process ended; its log says why", heir);
+	if (spoken && word.error == 0)
+		daemon_make_way(daemon, word.pid);
+	else if (spoken)
+		daemon_say_upgrade(LEVEL_ERROR, "failed", strerror(word.error), 0);
+	else
+		daemon_say_upgrade(LEVEL_ERROR, "failed", "the new process ended; its log says why",
+		                   0);
 }
 
 void daemon_upgrade(struct daemon *daemon)
 {
-	if (daemon->path == NULL || daemon->told != WORKER_GO_ON || daemon->heir != 0 ||
+	if (daemon->path == NULL || daemon->told != WORKER_GO_ON || daemon->heir_fd >= 0 ||
 	    daemon->generation == NULL || daemon->next != NULL) {
 		daemon_say_upgrade(LEVEL_WARNING, "refused", "not now", 0);
 		return;
 	}
-	daemon->heir = upgrade_start(daemon->generation, daemon->path, &daemon->heir_fd);
-	if (daemon->heir < 0) {
-		daemon->heir = 0;
+	daemon->heir_fd = upgrade_start(daemon->generation, daemon->path);
+	if (daemon->heir_fd < 0) {
 		daemon_say_upgrade(LEVEL_ERROR, "failed", strerror(errno), 0);
 		return;
 	}
-	daemon_say_upgrade(LEVEL_INFO, "begun", NULL, daemon->heir);
+	daemon_say_upgrade(LEVEL_INFO, "begun", NULL, 0);
 	if (event_assign(&daemon->heir_event, daemon->base, daemon->heir_fd, EV_READ,
 	                 daemon_on_heir, daemon) != 0 ||
 	    event_add(&daemon->heir_event, NULL) != 0)

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "generation.h"
@@ -67,90 +67,148 @@ static bool upgrade_make_environment(struct upgrade_environment *made, int ready
 	return true;
 }
 
-struct upgrade_passing {
-	FILE *text;
-	posix_spawn_file_actions_t *actions;
+/* All that a child needs, for it must not allocate. */
+struct upgrade_plan {
+	char program[PATH_MAX];
+	const char *path;
+	struct upgrade_environment environment;
+	FILE *text;             /* of environment.listens */
+	int *fds;               /* to pass */
+	size_t n_fds;
 	int error;
+	int ready;              /* where it speaks */
 };
 
-/* A descriptor that is duplicated onto itself loses its close-on-exec flag. */
 static void upgrade_pass(void *arg, int fd, const char *name)
 {
-	struct upgrade_passing *passing = arg;
+	struct upgrade_plan *plan = arg;
+	int *grown = realloc(plan->fds, (plan->n_fds + 1) * sizeof(int));
 
-	(void)fprintf(passing->text, "%d %s\n", fd, name); /* fclose() tells */
-	if (passing->error == 0)
-		passing->error = posix_spawn_file_actions_adddup2(passing->actions, fd, fd);
+	(void)fprintf(plan->text, "%d %s\n", fd, name); /* fclose() tells */
+	if (grown == NULL) {
+		plan->error = ENOMEM;
+		return;
+	}
+	plan->fds = grown;
+	plan->fds[plan->n_fds++] = fd;
 }
 
 /* errno, or 0. */
-static int upgrade_pass_all(const struct generation *generation, int ready,
-                            posix_spawn_file_actions_t *actions,
-                            struct upgrade_environment *environment)
+static int upgrade_plan(struct upgrade_plan *plan, const struct generation *generation)
 {
-	struct upgrade_passing passing = { .actions = actions };
 	size_t len;
 
-	passing.text = open_memstream(&environment->listens, &len);
-	if (passing.text == NULL)
+	if (!upgrade_find_program(plan->program))
 		return errno;
-	(void)fputs("ADIEU_LISTENS=", passing.text);
-	generation_pass(generation, upgrade_pass, &passing);
-	if (fclose(passing.text) != 0)
+	plan->text = open_memstream(&plan->environment.listens, &len);
+	if (plan->text == NULL)
+		return errno;
+	(void)fputs("ADIEU_LISTENS=", plan->text);
+	generation_pass(generation, upgrade_pass, plan);
+	if (fclose(plan->text) != 0 || plan->error != 0 ||
+	    !upgrade_make_environment(&plan->environment, plan->ready))
 		return ENOMEM;
-	if (passing.error == 0)
-		passing.error = posix_spawn_file_actions_adddup2(actions, ready, ready);
-	return passing.error;
+	return 0;
 }
 
-/* Its signals are as they were before we had workers. errno, or 0. */
-static int upgrade_spawn(pid_t *pid, const char *path, posix_spawn_file_actions_t *actions,
-                         char *const *environment)
-{
-	char program[PATH_MAX];
-	char *const arguments[] = { program, (char *)"-c", (char *)path, NULL };
+/* ---- in the child, where only what is safe in a signal handler may be called ---- */
 
-	if (!upgrade_find_program(program))
-		return errno;
-	return posix_spawn(pid, program, actions, NULL, arguments, environment);
+static void upgrade_forget_signals(const sigset_t *mask)
+{
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction now;
+
+		/* There are numbers that nobody may touch, and what is ignored stays so. */
+		if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			(void)sigaction(number, &standard, NULL);
+	}
+	(void)sigprocmask(SIG_SETMASK, mask, NULL); /* only EINVAL, for a wrong how */
 }
 
-static int upgrade_try(const struct generation *generation, const char *path, int ready, pid_t *pid)
+/* What it says when it is ready, or why it never will be. */
+static bool upgrade_speak(int ready, int error)
 {
-	struct upgrade_environment environment = { .list = NULL };
-	posix_spawn_file_actions_t actions;
-	int error = posix_spawn_file_actions_init(&actions);
+	const struct upgrade_word word = { .pid = getpid(), .error = error };
 
-	if (error != 0)
-		return error;
-	error = upgrade_pass_all(generation, ready, &actions, &environment);
-	if (error == 0 && !upgrade_make_environment(&environment, ready))
-		error = ENOMEM;
-	if (error == 0)
-		error = upgrade_spawn(pid, path, &actions, environment.list);
-	(void)posix_spawn_file_actions_destroy(&actions); /* does not fail */
-	free(environment.list);
-	free(environment.listens);
+	return write(ready, &word, sizeof(word)) == (ssize_t)sizeof(word);
+}
+
+static _Noreturn void upgrade_become(const struct upgrade_plan *plan, const sigset_t *mask)
+{
+	char *const arguments[] = { (char *)plan->program, (char *)"-c", (char *)plan->path, NULL };
+
+	upgrade_forget_signals(mask);
+	for (size_t i = 0; i < plan->n_fds; i++)
+		(void)fcntl(plan->fds[i], F_SETFD, 0); /* it is open */
+	(void)fcntl(plan->ready, F_SETFD, 0);
+	(void)execve(plan->program, arguments, plan->environment.list);
+	(void)upgrade_speak(plan->ready, errno);
+	_exit(127);
+}
+
+/* Ours is nothing but its parent, and gone at once. */
+static _Noreturn void upgrade_leave(const struct upgrade_plan *plan, const sigset_t *mask)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		upgrade_become(plan, mask);
+	if (pid < 0)
+		(void)upgrade_speak(plan->ready, errno);
+	_exit(0);
+}
+
+/* ---- in the parent ---- */
+
+/* errno, or 0. */
+static int upgrade_fork(const struct upgrade_plan *plan)
+{
+	sigset_t all;
+	sigset_t before;
+	int error = 0;
+	pid_t pid;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before); /* only EINVAL, for a wrong how */
+	pid = fork();
+	if (pid == 0)
+		upgrade_leave(plan, &before);
+	if (pid < 0)
+		error = errno;
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0); /* it does nothing that takes time */
 	return error;
 }
 
-pid_t upgrade_start(const struct generation *generation, const char *path, int *ready)
+int upgrade_start(const struct generation *generation, const char *path)
 {
+	struct upgrade_plan plan = { .path = path };
 	int ends[2];
-	pid_t pid = -1;
 	int error;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -1;
-	error = upgrade_try(generation, path, ends[1], &pid);
+	plan.ready = ends[1];
+	error = upgrade_plan(&plan, generation);
+	if (error == 0)
+		error = upgrade_fork(&plan);
+	free(plan.environment.list);
+	free(plan.environment.listens);
+	free(plan.fds);
 	(void)close(ends[1]);
-	if (error == 0) {
-		*ready = ends[0];
-		return pid;
-	}
+	if (error == 0)
+		return ends[0];
 	(void)close(ends[0]);
 	errno = error;
 	return -1;
+}
+
+bool upgrade_hear(int fd, struct upgrade_word *word)
+{
+	return read(fd, word, sizeof(*word)) == (ssize_t)sizeof(*word);
 }
 
 void upgrade_finish(void)
@@ -161,7 +219,7 @@ void upgrade_finish(void)
 	if (text == NULL)
 		return;
 	fd = (int)strtol(text, NULL, 10);
-	if (write(fd, "1", 1) < 0)
+	if (!upgrade_speak(fd, 0))
 		return; /* SIGPIPE is ignored: who started us is gone, and we are all there is */
 	(void)close(fd);
 	(void)unsetenv(upgrade_ready_name); /* cannot fail */

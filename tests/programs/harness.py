@@ -187,10 +187,10 @@ class Daemon:
 class EchoBackend:
     """Says everything back, to any number of peers, and ends when they do."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.loop = asyncio.new_event_loop()
         self.server = self.loop.run_until_complete(
-            asyncio.start_server(self.echo, '127.0.0.1', 0, backlog=4096))
+            asyncio.start_server(self.echo, '127.0.0.1', port, backlog=4096))
         self.address = '127.0.0.1:%d' % self.server.sockets[0].getsockname()[1]
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -210,8 +210,16 @@ class EchoBackend:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(PATIENCE)
         self.server.close()
-        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.run_until_complete(self.end_all())
         self.loop.close()
+
+    @staticmethod
+    async def end_all():
+        """Connections that are still open."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Checks(unittest.TestCase):

@@ -89,7 +89,8 @@ class Upgrade(harness.Checks):
         self.adieu.wait('upgrade', result='failed', count=2)
         self.expect_echo(self.connect())
 
-    def test_the_file_may_have_been_replaced(self):
+    def start_copy(self):
+        """From a file of our own, whose path is returned."""
         program = self.path('adieu')
         shutil.copy(harness.ADIEU, program)
         original, harness.ADIEU = harness.ADIEU, program
@@ -97,7 +98,34 @@ class Upgrade(harness.Checks):
             self.adieu = self.start(self.listener('a', self.backend.address))
         finally:
             harness.ADIEU = original
-        shutil.copy(original, self.path('new'))
+        return program
+
+    def test_a_program_that_is_gone_changes_nothing(self):
+        os.unlink(self.start_copy())
+        self.adieu.process.send_signal(signal.SIGUSR2)
+        self.adieu.wait('upgrade', result='failed', reason='No such file or directory')
+        self.expect_echo(self.connect())
+
+    def test_the_first_request_to_end_cuts_nobody(self):
+        self.adieu = self.start(self.listener('a', self.backend.address))
+        client = self.connect()
+        self.expect_echo(client)
+        self.upgrade()
+        self.adieu.wait('drain')
+        self.adieu.process.send_signal(signal.SIGTERM)
+        for _ in range(16):
+            self.expect_echo(client)
+
+        def ask_again():
+            self.adieu.process.send_signal(signal.SIGTERM)
+            return self.adieu.process.poll() is not None
+
+        harness.wait_until(ask_again, 'its end')
+        self.adieu.wait('relay', **{'client-end': 'killed'})
+
+    def test_the_file_may_have_been_replaced(self):
+        program = self.start_copy()
+        shutil.copy(harness.ADIEU, self.path('new'))
         os.rename(self.path('new'), program)
         heir = self.upgrade()
         self.assertEqual(os.readlink(f'/proc/{heir}/exe'), program)
