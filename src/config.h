@@ -102,6 +102,7 @@ struct listener_config {
 
 	uint32_t max_connections;       /* 0: no limit but the global one */
 	uint32_t max_per_ip;            /* 0: no limit */
+	uint32_t max_rate;              /* connections a second; 0: no limit */
 	uint32_t backlog;               /* connections that wait for accept(2) */
 	uint64_t keepalive;             /* silence before a probe; either side; PARSE_OFF: none */
 	uint64_t user_timeout; /* unacknowledged data; either side; PARSE_OFF: kernel's */

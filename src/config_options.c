@@ -242,6 +242,7 @@ const struct option_row option_rows[] = {
 	LISTENER("backend", NULL, backend, NULL),
 
 	LISTENER("max-connections", "off", max_connections, option_set_limit),
+	LISTENER("max-rate", "off", max_rate, option_set_limit),
 	DEFAULTS("max-per-ip", "off", max_per_ip, option_set_limit),
 	DEFAULTS("backlog", "4096", backlog, option_set_count),
 	DEFAULTS("keepalive", "2m", keepalive, option_set_seconds),

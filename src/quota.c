@@ -13,6 +13,7 @@ struct quota {
 	char *name;
 	atomic_uint references;
 	atomic_uint n;
+	_Atomic uint64_t due;   /* when as many have come as may; nanoseconds */
 	pthread_mutex_t lock;
 	void *places;           /* tsearch(3)'s tree of struct quota_place */
 };
@@ -170,4 +171,22 @@ void quota_leave(struct quota *quota, const struct sockaddr *peer, bool counted)
 	(void)atomic_fetch_sub(&quota->n, 1);
 	if (counted && quota_place_of(peer, &place))
 		quota_leave_place(quota, &place);
+}
+
+/*
+ * The generic cell rate algorithm (ITU-T I.371, annex A): each who comes moves
+ * due on by its share of a second, and due may be a second ahead.
+ */
+bool quota_may_come(struct quota *quota, uint32_t rate, uint64_t now)
+{
+	const uint64_t second = 1000000000;
+	uint64_t due = atomic_load(&quota->due);
+	uint64_t next;
+
+	do {
+		next = (due > now ? due : now) + second / rate;
+		if (next > now + second)
+			return false;
+	} while (!atomic_compare_exchange_weak(&quota->due, &due, next));
+	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * quota - how many connections one [listener:NAME] may have, in all and from
- * one place
+ * one place, and how fast they may come
  *
  * Shared by all workers, and by all generations that have a listener of that
  * name, so that a reload gives nobody a second helping. Places are IPv4
@@ -34,5 +34,12 @@ void quota_release(struct quota *quota);
 const char *quota_enter(struct quota *quota, const struct sockaddr *peer, uint32_t most,
                         uint32_t most_per_ip, bool *counted);
 void quota_leave(struct quota *quota, const struct sockaddr *peer, bool counted);
+
+/*
+ * True when one more may come now (nanoseconds of a clock that never goes
+ * back) of rate a second (not 0), as many of which may come at once. One that may
+ * not does not delay the next.
+ */
+bool quota_may_come(struct quota *quota, uint32_t rate, uint64_t now);
 
 #endif

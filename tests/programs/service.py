@@ -72,6 +72,25 @@ class Service(harness.Checks):
         self.end(clients[0])
         self.served('a')
 
+    def test_more_than_may_come_in_a_second_are_refused_until_it_is_over(self):
+        self.adieu = self.start(
+            self.plain_listener('narrow', self.backend.address, 'max-rate = 1'),
+            self.plain_listener('wide', self.backend.address))
+
+        def is_served(listener):
+            try:
+                self.served(listener)
+            except ConnectionResetError:
+                return False
+            return True
+
+        self.assertTrue(is_served('narrow'))
+        # However slow this machine is, two will come in one second.
+        harness.wait_until(lambda: not is_served('narrow'), 'a refusal')
+        self.adieu.wait('refused', listener='narrow', reason='max_rate')
+        self.assertTrue(is_served('wide'))
+        harness.wait_until(lambda: is_served('narrow'), 'the next second')
+
     def test_handshakes_that_never_end_take_no_more_than_their_places(self):
         self.adieu = self.start('[global]\nworkers = 1\nmax-handshakes = 3\nlog-level = debug\n',
                                 self.listener('tls', self.backend.address),

@@ -114,6 +114,33 @@ START_TEST(who_was_not_counted_leaves_no_place)
 }
 END_TEST
 
+START_TEST(no_more_come_in_a_second_than_may)
+{
+	const uint64_t second = 1000000000;
+	uint64_t now = 5 * second;
+
+	for (int i = 0; i < 4; i++)
+		ck_assert(quota_may_come(quota, 4, now));
+	ck_assert(!quota_may_come(quota, 4, now));
+	ck_assert(!quota_may_come(quota, 4, now + second / 4 - 1));
+	now += second / 4;
+	ck_assert(quota_may_come(quota, 4, now));
+	ck_assert(!quota_may_come(quota, 4, now));
+	now += 100 * second;
+	for (int i = 0; i < 4; i++)
+		ck_assert(quota_may_come(quota, 4, now));
+	ck_assert(!quota_may_come(quota, 4, now));
+}
+END_TEST
+
+START_TEST(a_lower_rate_after_a_reload_lets_what_came_count)
+{
+	ck_assert(quota_may_come(quota, 2, 0));
+	ck_assert(!quota_may_come(quota, 1, 0));
+	ck_assert(quota_may_come(quota, 1, 500000000));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("quota");
@@ -126,6 +153,8 @@ int main(void)
 	tcase_add_test(tcase, a_refusal_takes_no_place);
 	tcase_add_test(tcase, a_unix_peer_has_no_address);
 	tcase_add_test(tcase, who_was_not_counted_leaves_no_place);
+	tcase_add_test(tcase, no_more_come_in_a_second_than_may);
+	tcase_add_test(tcase, a_lower_rate_after_a_reload_lets_what_came_count);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
