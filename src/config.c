@@ -128,6 +128,8 @@ static void config_free_listener(struct listener_config *listener)
 	config_free_texts(&listener->cert_dirs);
 	free(listener->ciphers);
 	free(listener->ciphersuites);
+	free(listener->groups);
+	free(listener->sigalgs);
 	free(listener);
 }
 

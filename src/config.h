@@ -99,6 +99,8 @@ struct listener_config {
 	enum tls_version tls_max;
 	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */
 	char *ciphersuites;     /* TLS 1.3; NULL: our default */
+	char *groups;           /* of key exchange; NULL: our default */
+	char *sigalgs;          /* that our key may sign with; NULL: the library's default */
 
 	uint32_t max_connections;       /* 0: no limit but the global one */
 	uint32_t max_per_ip;            /* 0: no limit */

@@ -359,8 +359,8 @@ static void check_tls(struct draft *draft, const struct draft_section *section,
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert",    "key",     "cert-dir", "unknown-sni",
-		"tls-min", "tls-max", "ciphers",  "ciphersuites",
+		"cert",    "key",     "cert-dir",     "unknown-sni", "tls-min",
+		"tls-max", "ciphers", "ciphersuites", "groups",      "sigalgs",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

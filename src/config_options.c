@@ -258,6 +258,8 @@ const struct option_row option_rows[] = {
 	DEFAULTS("tls-max", "1.3", tls_max, option_set_tls_version),
 	DEFAULTS("ciphers", NULL, ciphers, option_set_text),
 	DEFAULTS("ciphersuites", NULL, ciphersuites, option_set_text),
+	DEFAULTS("groups", NULL, groups, option_set_text),
+	DEFAULTS("sigalgs", NULL, sigalgs, option_set_text),
 	DEFAULTS("unknown-sni", "default", unknown_sni, option_set_unknown_sni),
 	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
 

@@ -24,7 +24,9 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define TLS_CIPHERSUITES \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+/* What cannot be broken later by a quantum computer goes first, from OpenSSL 3.5 on. */
 #define TLS_GROUPS "X25519:P-256:P-384"
+#define TLS_GROUPS_HYBRID "X25519MLKEM768:" TLS_GROUPS
 
 struct tls_context {
 	SSL_CTX *ctx;
@@ -61,6 +63,9 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_set_info_callback(ctx, tls_context_on_info);
+	if (SSL_CTX_set1_groups_list(ctx, TLS_GROUPS_HYBRID) == 1)
+		return true;
+	ERR_clear_error(); /* an older library */
 	return SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) == 1;
 }
 
@@ -75,16 +80,30 @@ static SSL_CTX *tls_context_new_ctx(const SSL_METHOD *method)
 	return ctx;
 }
 
-static bool tls_context_set_limits(SSL_CTX *ctx, const struct listener_config *listener)
+static bool tls_context_set_versions(SSL_CTX *ctx, const struct listener_config *listener)
+{
+	return SSL_CTX_set_min_proto_version(ctx, tls_context_version(listener->tls_min)) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx, tls_context_version(listener->tls_max)) == 1;
+}
+
+/* NULL, or the key of the configuration whose value OpenSSL does not take. */
+static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_config *listener)
 {
 	const char *ciphers = listener->ciphers != NULL ? listener->ciphers : TLS_CIPHERS;
 	const char *suites =
 		listener->ciphersuites != NULL ? listener->ciphersuites : TLS_CIPHERSUITES;
 
-	return SSL_CTX_set_min_proto_version(ctx, tls_context_version(listener->tls_min)) == 1 &&
-	       SSL_CTX_set_max_proto_version(ctx, tls_context_version(listener->tls_max)) == 1 &&
-	       SSL_CTX_set_cipher_list(ctx, ciphers) == 1 &&
-	       SSL_CTX_set_ciphersuites(ctx, suites) == 1;
+	if (!tls_context_set_versions(ctx, listener))
+		return "tls-min";
+	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+		return "ciphers";
+	if (SSL_CTX_set_ciphersuites(ctx, suites) != 1)
+		return "ciphersuites";
+	if (listener->groups != NULL && SSL_CTX_set1_groups_list(ctx, listener->groups) != 1)
+		return "groups";
+	if (listener->sigalgs != NULL && SSL_CTX_set1_sigalgs_list(ctx, listener->sigalgs) != 1)
+		return "sigalgs";
+	return NULL;
 }
 
 static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *listener,
@@ -181,11 +200,15 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
                                        const struct tls_ticket_keys *keys, char *reason)
 {
 	SSL_CTX *ctx = tls_context_new_ctx(TLS_server_method());
+	const char *wrong = ctx != NULL ? tls_context_set_limits(ctx, listener) : "TLS settings";
 
-	if (ctx == NULL || !tls_context_set_limits(ctx, listener) ||
-	    !tls_context_set_tickets(ctx, listener, keys) ||
-	    !tls_context_set_certificates(ctx, listener, catalog)) {
-		(void)tls_error_sentence("TLS settings", reason, TLS_REASON_ROOM);
+	if (wrong == NULL && (!tls_context_set_tickets(ctx, listener, keys) ||
+	                      !tls_context_set_certificates(ctx, listener, catalog)))
+		wrong = "TLS settings";
+	if (wrong != NULL) {
+		if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */
+			ERR_raise(ERR_LIB_SSL, ERR_R_PASSED_INVALID_ARGUMENT);
+		(void)tls_error_sentence(wrong, reason, TLS_REASON_ROOM);
 		SSL_CTX_free(ctx);
 		return NULL;
 	}

@@ -137,7 +137,8 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
 	                                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
 	                                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
-	                                  "ciphersuites = S\nbuffer-size = 16m\n"
+	                                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                                  "buffer-size = 16m\n"
 	                                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
 	                                  "verify = true\nca = /dev/null\nserver-name = n\n"
 	                                  "balance = first\n");
@@ -171,6 +172,8 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_int_eq(listener->tls_max, TLS_1_3);
 	ck_assert_str_eq(listener->ciphers, "C");
 	ck_assert_str_eq(listener->ciphersuites, "S");
+	ck_assert_str_eq(listener->groups, "G");
+	ck_assert_str_eq(listener->sigalgs, "A");
 	ck_assert_uint_eq(listener->buffer_size, 16 << 20);
 
 	ck_assert_ptr_eq(listener->backend, backend);

@@ -150,10 +150,20 @@ END_TEST
 START_TEST(ciphers_that_do_not_exist_are_told)
 {
 	listener.ciphers = (char *)"ROT13";
-	expect_refusal("TLS settings: ", "no cipher match");
+	expect_refusal("ciphers: ", "no cipher match");
 	listener.ciphers = NULL;
 	listener.ciphersuites = (char *)"TLS_ROT13";
-	expect_refusal("TLS settings: ", "");
+	expect_refusal("ciphersuites: ", "");
+}
+END_TEST
+
+START_TEST(groups_and_algorithms_that_do_not_exist_are_told)
+{
+	listener.groups = (char *)"X25519:P-1";
+	expect_refusal("groups: ", "");
+	listener.groups = NULL;
+	listener.sigalgs = (char *)"ROT13";
+	expect_refusal("sigalgs: ", "passed invalid argument");
 }
 END_TEST
 
@@ -225,6 +235,46 @@ START_TEST(ciphers_are_the_listeners)
 	ck_assert_ptr_null(SSL_get_cipher_list(ssl, 1));
 	SSL_free(ssl);
 	tls_context_free(context);
+}
+END_TEST
+
+/* What a client that can do all gets is the first. */
+static int negotiated_group(const char *groups)
+{
+	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(client_ctx);
+	struct tls_context *context;
+	int group;
+	BIO *ours;
+	BIO *theirs;
+	SSL *ssl;
+
+	listener.groups = (char *)groups;
+	context = server();
+	/* Its socket is not there: it looks into one when it sends an alert only. */
+	ssl = tls_context_new_ssl(context);
+	ck_assert_int_eq(BIO_new_bio_pair(&ours, 0, &theirs, 0), 1);
+	SSL_set_bio(ssl, ours, ours);
+	SSL_set_bio(client, theirs, theirs);
+	SSL_set_accept_state(ssl);
+	SSL_set_connect_state(client);
+	for (int i = 0; i < 8; i++) {
+		(void)SSL_do_handshake(client);
+		(void)SSL_do_handshake(ssl);
+	}
+	ck_assert(SSL_is_init_finished(ssl));
+	group = (int)SSL_get_shared_group(ssl, 0);
+	SSL_free(client);
+	SSL_free(ssl);
+	tls_context_free(context);
+	SSL_CTX_free(client_ctx);
+	return group;
+}
+
+START_TEST(groups_are_the_listeners)
+{
+	ck_assert_int_eq(negotiated_group("P-384:P-256"), NID_secp384r1);
+	ck_assert_int_eq(negotiated_group("P-256:P-384"), NID_X9_62_prime256v1);
 }
 END_TEST
 
@@ -333,6 +383,8 @@ int main(void)
 	tcase_add_test(tcase, a_key_of_another_kind_is_told);
 	tcase_add_test(tcase, an_authority_that_cannot_be_loaded_is_named);
 	tcase_add_test(tcase, ciphers_that_do_not_exist_are_told);
+	tcase_add_test(tcase, groups_and_algorithms_that_do_not_exist_are_told);
+	tcase_add_test(tcase, groups_are_the_listeners);
 	tcase_add_test(tcase, versions_are_the_listeners);
 	tcase_add_test(tcase, what_nobody_has_set_is_safe);
 	tcase_add_test(tcase, ciphers_are_the_listeners);
