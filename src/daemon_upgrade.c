@@ -39,8 +39,10 @@ static void daemon_make_way(struct daemon *daemon, pid_t heir)
 	notify("MAINPID=%ld", (long)heir);
 	(void)unsetenv("NOTIFY_SOCKET"); /* cannot fail */
 	generation_disown(daemon->generation);
-	daemon->replaced = true;
-	daemon_begin_drain(daemon);
+	/* Somebody else may have asked us to end meanwhile. */
+	daemon->replaced = daemon->told == WORKER_GO_ON;
+	if (daemon->replaced)
+		daemon_begin_drain(daemon);
 }
 
 static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)

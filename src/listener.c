@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -126,15 +125,6 @@ static void listener_refuse(struct listener *listener, int fd, const char *reaso
 		listener_say(listener, LEVEL_WARNING, "refused", reason);
 }
 
-/* In nanoseconds. */
-static uint64_t listener_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail on Linux */
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Takes a place everywhere that places are counted. NULL, or the reason why there is none. */
 static const char *listener_admit(struct listener *listener, const struct sockaddr *peer,
                                   bool *counted)
@@ -148,7 +138,7 @@ static const char *listener_admit(struct listener *listener, const struct sockad
 	if (handshakes > 0 && worker->n_handshakes >= handshakes)
 		return "max_handshakes";
 	if (config->max_rate > 0 &&
-	    !quota_may_come(listener->quota, config->max_rate, listener_now()))
+	    !quota_may_come(listener->quota, config->max_rate, worker_now()))
 		return "max_rate";
 	if (atomic_fetch_add(&common->n_connections, 1) >= atomic_load(&common->max_connections))
 		reason = "max_connections";

@@ -180,12 +180,13 @@ void quota_leave(struct quota *quota, const struct sockaddr *peer, bool counted)
 bool quota_may_come(struct quota *quota, uint32_t rate, uint64_t now)
 {
 	const uint64_t second = 1000000000;
+	const uint64_t start = now * (second / 1000);
 	uint64_t due = atomic_load(&quota->due);
 	uint64_t next;
 
 	do {
-		next = (due > now ? due : now) + second / rate;
-		if (next > now + second)
+		next = (due > start ? due : start) + second / rate;
+		if (next > start + second)
 			return false;
 	} while (!atomic_compare_exchange_weak(&quota->due, &due, next));
 	return true;

@@ -36,7 +36,7 @@ const char *quota_enter(struct quota *quota, const struct sockaddr *peer, uint32
 void quota_leave(struct quota *quota, const struct sockaddr *peer, bool counted);
 
 /*
- * True when one more may come now (nanoseconds of a clock that never goes
+ * True when one more may come now (milliseconds of a clock that never goes
  * back) of rate a second (not 0), as many of which may come at once. One that may
  * not does not delay the next.
  */

@@ -27,10 +27,10 @@ static bool tls_certificate_add_hosts(X509 *certificate)
 
 static bool tls_certificate_date(X509 *certificate)
 {
-	enum { WEEK = 7 * 24 * 60 * 60 };
+	enum { MONTH = 30 * 24 * 60 * 60 };
 
 	return X509_gmtime_adj(X509_getm_notBefore(certificate), 0) != NULL &&
-	       X509_gmtime_adj(X509_getm_notAfter(certificate), WEEK) != NULL;
+	       X509_gmtime_adj(X509_getm_notAfter(certificate), MONTH) != NULL;
 }
 
 bool tls_certificate_make(FILE *file)

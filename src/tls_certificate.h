@@ -10,7 +10,7 @@
 
 /*
  * Writes a new P-256 key and a certificate for localhost, 127.0.0.1 and ::1,
- * valid for a week, to file as PEM. False: OpenSSL or the file refused.
+ * valid for a month, to file as PEM. False: OpenSSL or the file refused.
  */
 bool tls_certificate_make(FILE *file);
 

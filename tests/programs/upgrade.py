@@ -123,6 +123,20 @@ class Upgrade(harness.Checks):
         harness.wait_until(ask_again, 'its end')
         self.adieu.wait('relay', **{'client-end': 'killed'})
 
+    def test_who_is_asked_to_end_during_an_upgrade_drains_once(self):
+        self.adieu = self.start(self.listener('a', self.backend.address))
+        client = self.connect()
+        self.expect_echo(client)
+        self.adieu.process.send_signal(signal.SIGUSR2)
+        self.adieu.wait('upgrade', result='begun')
+        self.adieu.process.send_signal(signal.SIGTERM)
+        self.heirs.append(int(self.adieu.wait('upgrade', result='done')[-1]['pid']))
+        self.expect_echo(client)
+        client.unwrap().close()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.assertEqual(len(self.adieu.wait('drain', phase='begin')), 1)
+        self.expect_echo(self.connect())
+
     def test_the_file_may_have_been_replaced(self):
         program = self.start_copy()
         shutil.copy(harness.ADIEU, self.path('new'))

@@ -116,7 +116,7 @@ END_TEST
 
 START_TEST(no_more_come_in_a_second_than_may)
 {
-	const uint64_t second = 1000000000;
+	const uint64_t second = 1000;
 	uint64_t now = 5 * second;
 
 	for (int i = 0; i < 4; i++)
@@ -137,7 +137,7 @@ START_TEST(a_lower_rate_after_a_reload_lets_what_came_count)
 {
 	ck_assert(quota_may_come(quota, 2, 0));
 	ck_assert(!quota_may_come(quota, 1, 0));
-	ck_assert(quota_may_come(quota, 1, 500000000));
+	ck_assert(quota_may_come(quota, 1, 500));
 }
 END_TEST
 
