@@ -49,10 +49,14 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 		log_text(line, "cipher", client->cipher);
 		log_text(line, "group", client->group);
 		log_text(line, "sni", client->name);
+		if (client->resumed)
+			log_flag(line, "resumed", true);
 	}
 	if (backend != NULL) {
 		log_text(line, "backend-tls", backend->version);
 		log_text(line, "backend-cipher", backend->cipher);
+		if (backend->resumed)
+			log_flag(line, "backend-resumed", true);
 	}
 }
 

@@ -52,6 +52,7 @@ struct tls_facts {
 	const char *name;       /* SNI as sent; the socket's; NULL: none */
 	const char *cause;      /* why the handshake failed; NULL: see the ending */
 	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
+	bool resumed;           /* a session of before: no certificate was shown */
 };
 
 /*
