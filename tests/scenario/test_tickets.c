@@ -86,7 +86,8 @@ START_TEST(a_session_is_resumed)
 		peer_send(scene->backend, 200);
 		peer_end(scene->backend);
 		peer_expect(scene->client, "data:200 end");
-		(void)scene_expect_relay(scene, "client-end=close_notify backend-end=* resumed=yes");
+		(void)scene_expect_relay(scene,
+		                         "client-end=close_notify backend-end=* resumed=yes");
 	}
 	SSL_SESSION_free(session);
 }
