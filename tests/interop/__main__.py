@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: ISC
+"""Do the TLS libraries of this world and adieu understand each other?
+
+python3 tests/interop FOLDER [NAME...], with ADIEU in the environment; FOLDER
+keeps the clients that are compiled. Each client of libraries.py, in TLS 1.2 and
+1.3, has to get what was sent, see a clean end where there was one and none
+where there was not. Quiet while all is well; ends with "N passed, M failed".
+"""
+
+import fcntl
+import hashlib
+import io
+import os
+import pathlib
+import re
+import socket
+import struct
+import sys
+import tempfile
+import termios
+import threading
+import unittest
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / 'programs')]
+sys.dont_write_bytecode = True
+
+import authority        # noqa: E402
+import libraries        # noqa: E402
+import harness          # noqa: E402
+
+VERSIONS = '1.2', '1.3'
+LENGTH = 1 << 20
+CONTENT = hashlib.shake_256(b'adieu').digest(LENGTH)
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+HEADER = b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'
+
+
+class Backend:
+    """Answers "down N" with N bytes and a clean end, "cut N" with N bytes and a RST.
+
+    Asked in HTTP it answers in HTTP, without a length: only the end tells.
+    """
+
+    def __init__(self):
+        self.listening = socket.create_server(('127.0.0.1', 0))
+        self.address = '127.0.0.1:%d' % self.listening.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.attend, args=(connection,), daemon=True).start()
+
+    def attend(self, connection):
+        with connection:
+            connection.settimeout(harness.PATIENCE)
+            try:
+                self.answer(connection)
+            except OSError:
+                pass            # the log of adieu says what that was
+
+    @staticmethod
+    def answer(connection):
+        asked = b''
+        while b'\n' not in asked:
+            data = connection.recv(4096)
+            if not data:
+                return
+            asked += data
+        verb, length = re.search(rb'(down|cut)[ /](\d+)', asked).groups()
+        if asked.startswith(b'GET'):
+            while b'\r\n\r\n' not in asked:
+                asked += connection.recv(4096)
+            connection.sendall(HEADER)
+        connection.sendall(CONTENT[:int(length)])
+        if verb == b'cut':
+            # Not before all of it has gone: a RST takes with it what has not.
+            harness.wait_until(lambda: Backend.unsent(connection) == 0, 'acknowledgements')
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack('ii', 1, 0))
+            return
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+
+    @staticmethod
+    def unsent(connection):
+        return struct.unpack('i', fcntl.ioctl(connection, termios.TIOCOUTQ, b'\0' * 4))[0]
+
+    def stop(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+
+
+class World(harness.Checks):
+    """An authority, a backend, and adieu between it and whoever comes."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.issued = tempfile.TemporaryDirectory(prefix='adieu-')
+        cls.addClassCleanup(cls.issued.cleanup)
+        cls.authority = authority.Authority(cls.issued.name)
+        cls.ecdsa = cls.authority.issue('ecdsa', 'server')
+        cls.rsa = cls.authority.issue('rsa', 'server', authority.RSA)
+
+    def setUp(self):
+        super().setUp()
+        self.backend = Backend()
+        self.addCleanup(self.backend.stop)
+
+    def adieu_with(self, *keys, pair=None):
+        self.cert, self.key = pair or self.ecdsa
+        self.adieu = self.start(self.listener('web', self.backend.address, *keys))
+
+    def talk(self, client, request, version, **more):
+        host, port = self.adieu.address('web')
+        return client.talk(host=host, port=port, name='localhost', ca=self.authority.ca,
+                           version=version, request=request, **more)
+
+
+class Client:
+    """The checks that every client has to pass; its classes are made below."""
+
+    client = None
+
+    def test_what_was_sent_arrives_and_ends_well(self):
+        for kind in 'ecdsa', 'rsa':
+            self.adieu_with(pair=getattr(self, kind))
+            for version in VERSIONS:
+                with self.subTest(tls=version, key=kind):
+                    said, = self.talk(self.client, f'down {LENGTH}', version)
+                    self.expect_content(said)
+                    relay = self.adieu.wait('relay', tls=f'TLSv{version}', backend_end='fin',
+                                            down=str(LENGTH + self.client.header))[-1]
+                    self.assertEqual(relay['client-end'], self.client.leaves)
+                    if version == '1.2':
+                        self.assertIn(kind.upper(), relay['cipher'])
+
+    def test_what_was_cut_is_no_clean_end(self):
+        self.adieu_with()
+        for version in VERSIONS:
+            with self.subTest(tls=version):
+                said, = self.talk(self.client, f'cut {LENGTH}', version)
+                self.assertIn(said['end'], ('truncated', 'error'), said)
+                self.adieu.wait('relay', tls=f'TLSv{version}', backend_end='reset')
+
+    def test_a_session_is_resumed(self):
+        self.adieu_with()
+        for version in self.client.resumes:
+            with self.subTest(tls=version):
+                for said in self.talk(self.client, f'down {LENGTH}', version, times=2):
+                    self.expect_content(said)
+                self.adieu.wait('relay', tls=f'TLSv{version}', resumed='yes')
+
+    def expect_content(self, said):
+        self.assertEqual(said['end'], 'clean', said)
+        if self.client.is_exact:
+            self.assertEqual((said['bytes'], said['digest']), (LENGTH, DIGEST), said)
+        else:
+            self.assertGreaterEqual(said['bytes'], LENGTH)
+
+
+def prepare(folder, wanted):
+    found = {}
+    for kind in libraries.ALL:
+        client = kind(folder)
+        client.prepare()
+        name = kind.__name__
+        found[name] = type(name, (Client, World), {'client': client})
+    globals().update(found)
+    loader = unittest.TestLoader()
+    loader.testNamePatterns = [f'*{name}*' for name in wanted] or None
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in found.values())
+
+
+def main(folder, *wanted):
+    os.makedirs(folder, exist_ok=True)
+    suite = prepare(os.path.abspath(folder), wanted)
+    said = io.StringIO()
+    runner = unittest.TextTestRunner(sys.stderr if sys.stderr.isatty() else said, verbosity=2)
+    result = runner.run(suite)
+    bad = result.failures + result.errors
+    for check, traceback in bad:
+        print(f'--- {check}\n{traceback}')
+    print(f'{result.testsRun - len(bad)} passed, {len(bad)} failed')
+    return 0 if result.wasSuccessful() and result.testsRun else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
