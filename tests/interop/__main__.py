@@ -10,11 +10,13 @@ where there was not. Quiet while all is well; ends with "N passed, M failed".
 import fcntl
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -70,7 +72,11 @@ class Backend:
             if not data:
                 return
             asked += data
-        verb, length = re.search(rb'(down|cut)[ /](\d+)', asked).groups()
+        wanted = re.search(rb'(down|cut)[ /](\d+)', asked)
+        if wanted is None:
+            connection.sendall(HEADER)
+            return
+        verb, length = wanted.groups()
         if asked.startswith(b'GET'):
             while b'\r\n\r\n' not in asked:
                 asked += connection.recv(4096)
@@ -163,6 +169,39 @@ class Client:
             self.assertGreaterEqual(said['bytes'], LENGTH)
 
 
+class Scan(World):
+    """What testssl.sh has to say about the policies."""
+
+    # About the certificate's authority, which is ours, and about HTTP, which we do not speak.
+    NOT_OURS = {'cert_chain_of_trust', 'cert_revocation', 'HSTS', 'security_headers',
+                'engine_problem', 'scanTime'}
+    FINE = 'OK', 'INFO', 'DEBUG'
+
+    def scan(self, *keys):
+        self.adieu_with(f'cert = {self.rsa[0]}', f'key = {self.rsa[1]}', *keys)
+        host, port = self.adieu.address('web')
+        found = self.path('found.json')
+        # It is killed with all that it has started.
+        subprocess.run(['timeout', '300', 'testssl', '--quiet', '--warnings', 'batch', '--color',
+                        '0', '--nodns', 'none', '--jsonfile', found, f'{host}:{port}'],
+                       stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return [(one['id'], one['severity'], one['finding'])
+                for one in json.loads(pathlib.Path(found).read_text())]
+
+    def expect(self, findings, offered):
+        self.assertEqual([one for one in findings if one[1] not in self.FINE
+                          and one[0].split()[0] not in self.NOT_OURS], [])
+        protocols = {name: finding for name, _, finding in findings}
+        for name in 'SSLv2', 'SSLv3', 'TLS1', 'TLS1_1', 'TLS1_2', 'TLS1_3':
+            self.assertEqual(protocols[name].startswith('not offered'), name not in offered, name)
+
+    def test_the_default_has_no_finding(self):
+        self.expect(self.scan(), {'TLS1_2', 'TLS1_3'})
+
+    def test_tls_1_3_alone_has_no_finding(self):
+        self.expect(self.scan('tls-min = 1.3'), {'TLS1_3'})
+
+
 def prepare(folder, wanted):
     found = {}
     for kind in libraries.ALL:
@@ -173,7 +212,7 @@ def prepare(folder, wanted):
     globals().update(found)
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f'*{name}*' for name in wanted] or None
-    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in found.values())
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, [*found.values(), Scan]))
 
 
 def main(folder, *wanted):

@@ -11,13 +11,13 @@ default_ca = us
 [us]
 dir = {folder}
 database = $dir/index.txt
-serial = $dir/serial
+rand_serial = yes
 crlnumber = $dir/crlnumber
 new_certs_dir = $dir
 certificate = $dir/ca.pem
 private_key = $dir/ca.key
 default_md = sha256
-default_days = 2
+default_days = 90
 default_crl_days = 2
 policy = anything
 unique_subject = no
@@ -50,8 +50,7 @@ class Authority:
         self.config = self.folder / 'openssl.cnf'
         self.config.write_text(CONFIG.format(folder=self.folder))
         (self.folder / 'index.txt').touch()
-        for count in 'serial', 'crlnumber':
-            (self.folder / count).write_text('1000\n')
+        (self.folder / 'crlnumber').write_text('1000\n')
         self.ca = str(self.folder / 'ca.pem')
         self.openssl('req', '-x509', '-newkey', *EC, '-nodes', '-keyout', self.folder / 'ca.key',
                      '-out', self.ca, '-days', '3', '-subj', f'/CN={name}',

@@ -47,7 +47,7 @@ def talk(context, told, session):
     except OSError as reason:
         return said | {'end': 'handshake', 'error': str(reason)}, None
     with connection:
-        said |= {'tls': connection.version(), 
+        said |= {'tls': connection.version(),
                  'alpn': connection.selected_alpn_protocol() or ''}
         try:
             connection.sendall(told['request'].encode() + b'\n')
