@@ -86,40 +86,76 @@ static void certificates_extend_as_told(X509 *cert, X509 *issuer, int nid, const
 		certificates_extend(cert, issuer, nid, value);
 }
 
+static FILE *certificates_open(const char *folder, const char *file)
+{
+	char path[512];
+	FILE *in;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	in = fopen(path, "r");
+	ck_assert_ptr_nonnull(in);
+	return in;
+}
+
+static X509 *certificates_load(const char *folder, const char *file)
+{
+	FILE *in = certificates_open(folder, file);
+	X509 *cert = PEM_read_X509(in, NULL, NULL, NULL);
+
+	(void)fclose(in);
+	ck_assert_ptr_nonnull(cert);
+	return cert;
+}
+
+/* Who issues it. */
+static struct issuer certificates_find_issuer(const char *folder, const char *file, bool stranger)
+{
+	struct issuer issuer = stranger ? certificates_stranger : certificates_ours;
+	FILE *in;
+
+	if (file == NULL) {
+		ck_assert_int_eq(X509_up_ref(issuer.cert), 1);
+		ck_assert_int_eq(EVP_PKEY_up_ref(issuer.key), 1);
+		return issuer;
+	}
+	in = certificates_open(folder, file);
+	issuer.cert = PEM_read_X509(in, NULL, NULL, NULL);
+	issuer.key = PEM_read_PrivateKey(in, NULL, NULL, NULL);
+	(void)fclose(in);
+	ck_assert(issuer.cert != NULL && issuer.key != NULL);
+	return issuer;
+}
+
+static void certificates_forget(struct issuer *issuer)
+{
+	X509_free(issuer->cert);
+	EVP_PKEY_free(issuer->key);
+}
+
 void certificates_issue(const char *folder, const struct certificate *wanted)
 {
-	const struct issuer *issuer =
-		wanted->stranger ? &certificates_stranger : &certificates_ours;
+	struct issuer issuer = certificates_find_issuer(folder, wanted->issuer, wanted->stranger);
 	EVP_PKEY *key = wanted->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wanted->rsa_bits)
 	                                     : EVP_EC_gen("P-256");
 	X509 *cert = certificates_make(wanted->cn != NULL ? wanted->cn : wanted->file, key,
 	                               wanted->until);
 
-	ck_assert_int_eq(X509_set_issuer_name(cert, X509_get_subject_name(issuer->cert)), 1);
-	certificates_extend_as_told(cert, issuer->cert, NID_subject_alt_name, wanted->names);
-	certificates_extend_as_told(cert, issuer->cert, NID_ext_key_usage, wanted->usage);
-	certificates_extend_as_told(cert, issuer->cert, NID_info_access, wanted->places);
-	certificates_extend_as_told(cert, issuer->cert, NID_tlsfeature, wanted->features);
-	certificates_extend(cert, issuer->cert, NID_authority_key_identifier, "keyid");
-	ck_assert_int_gt(X509_sign(cert, issuer->key, EVP_sha256()), 0);
+	if (wanted->since != 0)
+		ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(cert), wanted->since));
+	ck_assert_int_eq(X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert)), 1);
+	if (wanted->authority)
+		certificates_extend(cert, issuer.cert, NID_basic_constraints, "critical,CA:TRUE");
+	certificates_extend(cert, issuer.cert, NID_subject_key_identifier, "hash");
+	certificates_extend_as_told(cert, issuer.cert, NID_subject_alt_name, wanted->names);
+	certificates_extend_as_told(cert, issuer.cert, NID_ext_key_usage, wanted->usage);
+	certificates_extend_as_told(cert, issuer.cert, NID_info_access, wanted->places);
+	certificates_extend_as_told(cert, issuer.cert, NID_tlsfeature, wanted->features);
+	certificates_extend(cert, issuer.cert, NID_authority_key_identifier, "keyid");
+	ck_assert_int_gt(X509_sign(cert, issuer.key, EVP_sha256()), 0);
 	certificates_save(folder, wanted->file, cert, key);
 	X509_free(cert);
 	EVP_PKEY_free(key);
-}
-
-static X509 *certificates_load(const char *folder, const char *file)
-{
-	char path[512];
-	FILE *in;
-	X509 *cert;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
-	in = fopen(path, "r");
-	ck_assert_ptr_nonnull(in);
-	cert = PEM_read_X509(in, NULL, NULL, NULL);
-	(void)fclose(in);
-	ck_assert_ptr_nonnull(cert);
-	return cert;
+	certificates_forget(&issuer);
 }
 
 static void certificates_revoke(X509_CRL *crl, const char *folder, const char *file)
@@ -137,6 +173,13 @@ static void certificates_revoke(X509_CRL *crl, const char *folder, const char *f
 
 void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until)
 {
+	certificates_write_crl_of(folder, NULL, file, revoked, until);
+}
+
+void certificates_write_crl_of(const char *folder, const char *from, const char *file,
+                               const char *revoked, long until)
+{
+	struct issuer issuer = certificates_find_issuer(folder, from, false);
 	X509_CRL *crl = X509_CRL_new();
 	ASN1_TIME *last = X509_gmtime_adj(NULL, -2L * DAY);
 	ASN1_TIME *next = X509_gmtime_adj(NULL, until);
@@ -144,13 +187,12 @@ void certificates_write_crl(const char *folder, const char *file, const char *re
 	FILE *out;
 
 	ck_assert_int_eq(X509_CRL_set_version(crl, X509_CRL_VERSION_2), 1);
-	ck_assert_int_eq(
-		X509_CRL_set_issuer_name(crl, X509_get_subject_name(certificates_ours.cert)), 1);
+	ck_assert_int_eq(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer.cert)), 1);
 	ck_assert_int_eq(X509_CRL_set1_lastUpdate(crl, last), 1);
 	ck_assert_int_eq(X509_CRL_set1_nextUpdate(crl, next), 1);
 	if (revoked != NULL)
 		certificates_revoke(crl, folder, revoked);
-	ck_assert_int_gt(X509_CRL_sign(crl, certificates_ours.key, EVP_sha256()), 0);
+	ck_assert_int_gt(X509_CRL_sign(crl, issuer.key, EVP_sha256()), 0);
 	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
 	out = fopen(path, "w");
 	ck_assert_int_eq(PEM_write_X509_CRL(out, crl), 1);
@@ -158,12 +200,7 @@ void certificates_write_crl(const char *folder, const char *file, const char *re
 	ASN1_TIME_free(last);
 	ASN1_TIME_free(next);
 	X509_CRL_free(crl);
-}
-
-static void certificates_forget(struct issuer *issuer)
-{
-	X509_free(issuer->cert);
-	EVP_PKEY_free(issuer->key);
+	certificates_forget(&issuer);
 }
 
 void certificates_write(const char *folder)

@@ -22,9 +22,12 @@ struct certificate {
 	const char *usage;      /* "clientAuth"; NULL: any */
 	const char *places;     /* "caIssuers;URI:http://..."; NULL: none */
 	const char *features;   /* "status_request"; NULL: none */
+	const char *issuer;     /* another file of these, an authority's; NULL: ours */
 	int rsa_bits;           /* 0: P-256 */
-	long until;             /* seconds from now; since two days ago */
+	long since;             /* seconds from now; 0: two days ago */
+	long until;             /* seconds from now */
 	bool stranger;          /* from the authority that nobody knows */
+	bool authority;         /* may issue others */
 };
 
 /* After certificates_write(). */
@@ -32,5 +35,9 @@ void certificates_issue(const char *folder, const struct certificate *wanted);
 
 /* A list of what our authority has revoked: the certificate in a file; NULL: nothing. */
 void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until);
+
+/* Another one's, of the file issuer; NULL: ours. */
+void certificates_write_crl_of(const char *folder, const char *issuer, const char *file,
+                               const char *revoked, long until);
 
 #endif

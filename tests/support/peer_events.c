@@ -103,6 +103,7 @@ static const char *peer_alert_name(int description)
 	case 46:  return "certificate_unknown";
 	case 47:  return "illegal_parameter";
 	case 48:  return "unknown_ca";
+	case 49:  return "access_denied";
 	case 50:  return "decode_error";
 	case 51:  return "decrypt_error";
 	case 70:  return "protocol_version";
