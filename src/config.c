@@ -130,6 +130,9 @@ static void config_free_listener(struct listener_config *listener)
 	free(listener->ciphersuites);
 	free(listener->groups);
 	free(listener->sigalgs);
+	config_free_texts(&listener->client.ca);
+	config_free_texts(&listener->client.crl);
+	config_free_texts(&listener->client.allow);
 	free(listener);
 }
 

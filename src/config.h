@@ -45,6 +45,13 @@ enum unknown_sni {
 	UNKNOWN_SNI_REJECT,     /* unrecognized_name */
 };
 
+/* Whether TLS clients have to show a certificate. */
+enum client_auth {
+	CLIENT_AUTH_NO,         /* they are not asked for one */
+	CLIENT_AUTH_OPTIONAL,   /* one that is shown has to be good */
+	CLIENT_AUTH_REQUIRE,
+};
+
 /* Which server of a backend a relay tries first. */
 enum balance {
 	BALANCE_ROUND_ROBIN,
@@ -64,6 +71,15 @@ struct timeouts {
 struct text_list {
 	char **texts;
 	size_t n;
+};
+
+/* Which clients come in, by their certificates. */
+struct client_config {
+	enum client_auth auth;
+	struct text_list ca;    /* PEM: who may have issued them */
+	struct text_list crl;   /* PEM: what was revoked; none: nobody looks */
+	struct text_list allow; /* see client_rule.h; none: whoever has a good one */
+	uint32_t depth;         /* authorities between a client and one of ca */
 };
 
 /* One server line of a backend; a name may have several addresses. */
@@ -101,6 +117,7 @@ struct listener_config {
 	char *ciphersuites;     /* TLS 1.3; NULL: our default */
 	char *groups;           /* of key exchange; NULL: our default */
 	char *sigalgs;          /* that our key may sign with; NULL: the library's default */
+	struct client_config client;
 
 	uint32_t max_connections;       /* 0: no limit but the global one */
 	uint32_t max_per_ip;            /* 0: no limit */

@@ -349,18 +349,42 @@ static void check_certificates(struct draft *draft, const struct draft_section *
 	check_folders(draft, section, "cert-dir", &listener->cert_dirs);
 }
 
+static void check_client(struct draft *draft, const struct draft_section *section,
+                         const struct listener_config *listener)
+{
+	static const char *const client_keys[] = { "client-ca", "client-crl", "client-allow",
+		                                   "client-depth" };
+
+	check_all_readable(draft, section, "client-ca", &listener->client.ca);
+	check_all_readable(draft, section, "client-crl", &listener->client.crl);
+	if (!check_is_known(draft, section, "client-auth"))
+		return;
+	if (listener->client.auth != CLIENT_AUTH_NO) {
+		if (draft_find(section, "client-ca") == NULL)
+			draft_fail_key(draft, section, section->line, "client-ca",
+			               "is missing: client-auth needs to know who issues "
+			               "certificates");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(client_keys) / sizeof(client_keys[0]); i++)
+		check_useless(draft, section, client_keys[i],
+		              "is of no use without client-auth = require, or optional");
+}
+
 static void check_tls(struct draft *draft, const struct draft_section *section,
                       const struct listener_config *listener)
 {
 	check_certificates(draft, section, listener);
+	check_client(draft, section, listener);
 	config_check_versions(draft, section, listener);
 }
 
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert",    "key",     "cert-dir",     "unknown-sni", "tls-min",
-		"tls-max", "ciphers", "ciphersuites", "groups",      "sigalgs",
+		"cert",        "key",       "cert-dir",     "unknown-sni",  "tls-min",
+		"tls-max",     "ciphers",   "ciphersuites", "groups",       "sigalgs",
+		"client-auth", "client-ca", "client-crl",   "client-allow", "client-depth",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client_rule.h"
 #include "parse.h"
 
 /* ---- one setter for each kind of value ---- */
@@ -49,6 +50,30 @@ static const char *option_set_texts(void *member, const char *value)
 	if (grown[list->n] == NULL)
 		return "cannot be kept: out of memory";
 	list->n++;
+	return NULL;
+}
+
+static const char *option_set_client_allow(void *member, const char *value)
+{
+	const char *reason = client_rule_check(value);
+
+	return reason != NULL ? reason : option_set_texts(member, value);
+}
+
+static const char *option_set_depth(void *member, const char *value)
+{
+	enum { MOST = 100 };    /* as OpenSSL has it when nobody says */
+	uint32_t depth = 0;
+	const char *reason = NULL;
+
+	/* Of counts, this one alone may be 0. */
+	if (strcmp(value, "0") != 0)
+		reason = parse_count(value, &depth);
+	if (reason != NULL)
+		return reason;
+	if (depth > MOST)
+		return "is more than 100";
+	memcpy(member, &depth, sizeof(depth));
 	return NULL;
 }
 
@@ -137,6 +162,8 @@ OPTION_WORDS(close, enum close_mode, "is neither wait nor fast", "wait", "fast")
 OPTION_WORDS(on_truncation, enum on_truncation, "is neither reset nor fin", "reset", "fin")
 OPTION_WORDS(tls_version, enum tls_version, "is neither 1.2 nor 1.3", "1.2", "1.3")
 OPTION_WORDS(unknown_sni, enum unknown_sni, "is neither default nor reject", "default", "reject")
+OPTION_WORDS(client_auth, enum client_auth, "is none of no, optional, require", "no", "optional",
+             "require")
 OPTION_WORDS(balance, enum balance, "is neither round-robin nor first", "round-robin", "first")
 OPTION_WORDS(log_format, enum log_format, "is neither logfmt nor json", "logfmt", "json")
 OPTION_WORDS(log_level, enum log_level, "is none of debug, info, warning, error", "debug", "info",
@@ -210,11 +237,11 @@ static const char *option_set_server(void *member, const char *value)
 #define BACKEND(key, fallback, member, set) \
 	{ { "backend", key, fallback, false }, offsetof(struct backend_config, member), 0, set }
 
-#define LISTENER_TEXTS(key, member)                                                 \
+#define LISTENER_TEXTS(key, member, set)                                            \
 	{ { "listener", key, NULL, false },                                         \
 	  offsetof(struct listener_config, member),                                 \
 	  offsetof(struct listener_config, member) + offsetof(struct text_list, n), \
-	  option_set_texts }
+	  set }
 
 _Static_assert(offsetof(struct listener_config, n_binds) ==
                        offsetof(struct listener_config, binds) + offsetof(struct address_list, n),
@@ -236,9 +263,12 @@ const struct option_row option_rows[] = {
 	  offsetof(struct listener_config, binds),
 	  offsetof(struct listener_config, n_binds),
 	  option_set_bind },
-	LISTENER_TEXTS("cert", certs),
-	LISTENER_TEXTS("key", keys),
-	LISTENER_TEXTS("cert-dir", cert_dirs),
+	LISTENER_TEXTS("cert", certs, option_set_texts),
+	LISTENER_TEXTS("key", keys, option_set_texts),
+	LISTENER_TEXTS("cert-dir", cert_dirs, option_set_texts),
+	LISTENER_TEXTS("client-ca", client.ca, option_set_texts),
+	LISTENER_TEXTS("client-crl", client.crl, option_set_texts),
+	LISTENER_TEXTS("client-allow", client.allow, option_set_client_allow),
 	LISTENER("backend", NULL, backend, NULL),
 
 	LISTENER("max-connections", "off", max_connections, option_set_limit),
@@ -261,6 +291,8 @@ const struct option_row option_rows[] = {
 	DEFAULTS("groups", NULL, groups, option_set_text),
 	DEFAULTS("sigalgs", NULL, sigalgs, option_set_text),
 	DEFAULTS("unknown-sni", "default", unknown_sni, option_set_unknown_sni),
+	DEFAULTS("client-auth", "no", client.auth, option_set_client_auth),
+	DEFAULTS("client-depth", "4", client.depth, option_set_depth),
 	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
 
 	{ { "backend", "server", NULL, false },

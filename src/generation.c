@@ -13,6 +13,7 @@
 #include "log.h"
 #include "quota.h"
 #include "tls_catalog.h"
+#include "tls_client.h"
 #include "tls_store.h"
 #include "worker.h"
 
@@ -22,6 +23,7 @@ struct generation {
 	struct quota **quotas;          /* one per listener */
 	struct tls_store *store;
 	struct tls_catalog **catalogs;  /* one per listener; NULL: it has no TLS */
+	struct tls_client **clients;    /* one per listener; NULL: it asks for no certificate */
 	size_t n_bindings;
 	struct binding *bindings[];     /* in the order of listeners and their binds */
 };
@@ -107,40 +109,43 @@ static void generation_on_finding(void *arg, const struct tls_finding *finding)
 	log_end(&line);
 }
 
-static struct tls_catalog *generation_load(const struct listener_config *listener,
-                                           struct tls_store *store, tls_report *report, void *arg,
-                                           char *reason)
+/* All that the n-th listener needs for TLS. */
+static bool generation_load(struct generation *generation, size_t n, char *reason)
 {
+	struct listener_config *listener = generation->config->listeners[n];
+	const bool asks = listener->client.auth != CLIENT_AUTH_NO;
 	char why[TLS_REASON_ROOM];
-	struct tls_catalog *catalog = tls_catalog_new(listener, store, report, arg, why);
 
-	if (catalog == NULL && snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s",
-	                                listener->name, why) >= TLS_REASON_ROOM)
+	generation->catalogs[n] =
+		tls_catalog_new(listener, generation->store, generation_on_finding, listener, why);
+	if (generation->catalogs[n] != NULL && asks)
+		generation->clients[n] =
+			tls_client_new(&listener->client, generation_on_finding, listener, why);
+	if (generation->catalogs[n] != NULL && (!asks || generation->clients[n] != NULL))
+		return true;
+	if (snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s", listener->name, why) >=
+	    TLS_REASON_ROOM)
 		(void)snprintf(reason, TLS_REASON_ROOM, "%s", why);
-	return catalog;
+	return false;
 }
 
-static bool generation_make_catalogs(struct generation *generation,
-                                     const struct generation *previous, char *reason)
+static bool generation_load_all(struct generation *generation, const struct generation *previous,
+                                char *reason)
 {
 	const struct config *config = generation->config;
 
 	generation->store = tls_store_new(previous != NULL ? previous->store : NULL);
 	generation->catalogs = calloc(config->n_listeners, sizeof(struct tls_catalog *));
-	if (generation->store == NULL || generation->catalogs == NULL) {
+	generation->clients = calloc(config->n_listeners, sizeof(struct tls_client *));
+	if (generation->store == NULL || generation->catalogs == NULL ||
+	    generation->clients == NULL) {
 		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
 		return false;
 	}
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		struct listener_config *listener = config->listeners[i];
-
-		if (listener->mode != LISTENER_TLS)
-			continue;
-		generation->catalogs[i] = generation_load(listener, generation->store,
-		                                          generation_on_finding, listener, reason);
-		if (generation->catalogs[i] == NULL)
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (config->listeners[i]->mode == LISTENER_TLS &&
+		    !generation_load(generation, i, reason))
 			return false;
-	}
 	tls_store_settle(generation->store);
 	return true;
 }
@@ -194,7 +199,7 @@ struct generation *generation_new(struct config *config, const struct generation
 	if (generation == NULL)
 		return NULL;
 	if (!generation_make_quotas(generation, previous, reason) ||
-	    !generation_make_catalogs(generation, previous, reason)) {
+	    !generation_load_all(generation, previous, reason)) {
 		generation_end(generation, previous);
 		return NULL;
 	}
@@ -236,6 +241,7 @@ static bool generation_make_listeners(struct generation *generation, struct hand
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		struct listener *listener =
 			listener_new(generation, config->listeners[i], generation->catalogs[i],
+		                     generation->clients[i],
 		                     &generation->bindings[generation_first(generation, i)],
 		                     generation->quotas[i], worker, n, reason);
 
@@ -317,7 +323,10 @@ void generation_release(struct generation *generation)
 	free(generation->quotas);
 	for (size_t i = 0; generation->catalogs != NULL && i < generation->config->n_listeners; i++)
 		tls_catalog_free(generation->catalogs[i]);
+	for (size_t i = 0; generation->clients != NULL && i < generation->config->n_listeners; i++)
+		tls_client_free(generation->clients[i]);
 	free(generation->catalogs);
+	free(generation->clients);
 	tls_store_free(generation->store);
 	config_free(generation->config);
 	free(generation);

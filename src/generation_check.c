@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "generation.h"
 #include "tls_catalog.h"
+#include "tls_client.h"
 #include "tls_context.h"
 #include "tls_store.h"
 
@@ -28,18 +29,24 @@ static bool generation_check_listener(struct generation_checker *checker, struct
 	const struct listener_config *listener = checker->listener;
 	const struct tls_ticket_keys keys = { { 0 } };
 	char reason[TLS_REASON_ROOM];
+	const bool asks = listener->client.auth != CLIENT_AUTH_NO;
 	struct tls_catalog *catalog;
+	struct tls_client *client = NULL;
 	struct tls_context *tls = NULL;
 
 	if (listener->mode != LISTENER_TLS)
 		return true;
 	catalog = tls_catalog_new(listener, store, generation_print_finding, checker, reason);
-	if (catalog != NULL)
-		tls = tls_context_server(listener, catalog, &keys, reason);
+	if (catalog != NULL && asks)
+		client = tls_client_new(&listener->client, generation_print_finding, checker,
+		                        reason);
+	if (catalog != NULL && (!asks || client != NULL))
+		tls = tls_context_server(listener, catalog, client, &keys, reason);
 	if (tls == NULL)
 		(void)fprintf(checker->errors, "%s: [listener:%s]: %s\n", checker->path,
 		              listener->name, reason);
 	tls_context_free(tls);
+	tls_client_free(client);
 	tls_catalog_free(catalog);
 	return tls != NULL;
 }

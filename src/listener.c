@@ -203,12 +203,13 @@ static void listener_on_event(evutil_socket_t fd, short what, void *arg)
 			return;
 }
 
-static bool listener_load(struct listener *listener, struct tls_catalog *catalog, char *reason)
+static bool listener_load(struct listener *listener, struct tls_catalog *catalog,
+                          struct tls_client *client, char *reason)
 {
 	const struct listener_config *config = listener->config;
 
 	if (config->mode == LISTENER_TLS) {
-		listener->tls = tls_context_server(config, catalog,
+		listener->tls = tls_context_server(config, catalog, client,
 		                                   &listener->worker->common->ticket_keys, reason);
 		if (listener->tls == NULL)
 			return false;
@@ -221,8 +222,9 @@ static bool listener_load(struct listener *listener, struct tls_catalog *catalog
 }
 
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct tls_catalog *catalog, struct binding *const *bindings,
-                              struct quota *quota, struct worker *worker, unsigned n, char *reason)
+                              struct tls_catalog *catalog, struct tls_client *client,
+                              struct binding *const *bindings, struct quota *quota,
+                              struct worker *worker, unsigned n, char *reason)
 {
 	struct listener *listener =
 		calloc(1, sizeof(*listener) + config->n_binds * sizeof(listener->points[0]));
@@ -240,7 +242,7 @@ struct listener *listener_new(struct generation *generation, const struct listen
 		listener->points[i] = (struct accept_point){ .listener = listener,
 			                                     .binding = bindings[i],
 			                                     .fd = binding_take(bindings[i], n) };
-	if (listener_load(listener, catalog, reason))
+	if (listener_load(listener, catalog, client, reason))
 		return listener;
 	listener_free(listener);
 	return NULL;

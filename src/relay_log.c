@@ -38,6 +38,17 @@ static void relay_log_side(struct log_line *line, const struct relay *relay, enu
 		relay_log_server(line, "peer", relay);
 }
 
+/* Whose certificate it was, if there was one. */
+static void relay_log_identity(struct log_line *line, const struct tls_facts *client)
+{
+	if (client->client == NULL)
+		return;
+	if (*client->client->subject != '\0')
+		log_text(line, "client-cert", client->client->subject);
+	if (*client->client->name != '\0')
+		log_text(line, "client-name", client->client->name);
+}
+
 static void relay_log_tls(struct log_line *line, const struct relay *relay)
 {
 	const struct tls_facts *client = socket_tls_facts(relay->client);
@@ -49,6 +60,7 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 		log_text(line, "cipher", client->cipher);
 		log_text(line, "group", client->group);
 		log_text(line, "sni", client->name);
+		relay_log_identity(line, client);
 		if (client->resumed)
 			log_flag(line, "resumed", true);
 	}
@@ -160,8 +172,10 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 	                 ? facts->cause
 	                 : tls_error_cause(ending, side == SIDE_CLIENT ? "client" : "backend",
 	                                   cause, sizeof(cause)));
-	if (side == SIDE_CLIENT)
+	if (side == SIDE_CLIENT) {
 		log_text(&line, "sni", facts->name);
+		relay_log_identity(&line, facts);
+	}
 	log_text(&line, "reason", facts->reason);
 	log_duration(&line, "duration", worker_now() - relay->started);
 	log_end(&line);

@@ -44,12 +44,20 @@ enum io {
 /* Called when the kernel says something new. May free the socket. */
 typedef void socket_wake(void *owner);
 
+/* Whose certificate a client has shown. Longer texts are cut; none is "". */
+struct tls_identity {
+	const char *subject;    /* as RFC 2253 writes it, in ASCII */
+	const char *name;       /* "uri:spiffe://..."; only of one that came in */
+	char text[];            /* both of them */
+};
+
 /* What is known about a TLS socket. All text is static but the name. */
 struct tls_facts {
 	const char *version;    /* "TLSv1.3" */
 	const char *cipher;     /* "TLS_AES_128_GCM_SHA256" */
 	const char *group;      /* "x25519"; NULL without key exchange */
 	const char *name;       /* SNI as sent; the socket's; NULL: none */
+	const struct tls_identity *client;      /* the socket's; NULL: no certificate was shown */
 	const char *cause;      /* why the handshake failed; NULL: see the ending */
 	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
 	bool resumed;           /* a session of before: no certificate was shown */

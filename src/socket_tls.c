@@ -18,6 +18,7 @@
 #include <openssl/x509v3.h>
 
 #include "socket_tls.h"
+#include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
 
@@ -48,16 +49,27 @@ static void socket_tls_learn_name(struct socket_tls *tls)
 		tls->facts.name = strdup(name);
 }
 
+/* The client is on no list: in TLS 1.2 the alert is not yet the one for that (tls_client_judge.c).
+ */
+static void socket_tls_say_denied(struct socket_tls *tls)
+{
+	if (SSL_version(tls->ssl) == TLS1_2_VERSION &&
+	    tls_io_replace_alert(tls->io, SSL_AD_ACCESS_DENIED))
+		tls->alert_sent = SSL_AD_ACCESS_DENIED;
+}
+
 /* OpenSSL found fault with what came, or the peer with what we sent. */
 static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 {
+	long verdict = SSL_get_verify_result(tls->ssl);
 	const char *alert;
 
-	tls->facts.cause = tls_error_take(&alert);
+	tls->facts.cause = tls_client_cause(tls, tls_error_take(&alert));
 	socket_tls_learn_name(tls);
-	if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE &&
-	    SSL_get_verify_result(tls->ssl) != X509_V_OK)
-		tls->facts.reason = X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+	if (verdict == X509_V_ERR_APPLICATION_VERIFICATION)
+		socket_tls_say_denied(tls);
+	else if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE && verdict != X509_V_OK)
+		tls->facts.reason = X509_verify_cert_error_string(verdict);
 	tls->dead = true;
 	if (alert != NULL)
 		return (struct ending){ ENDING_ALERT, alert };
@@ -135,6 +147,10 @@ static void socket_tls_acknowledge(const struct socket_tls *tls)
 static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 {
 	*shaken = SSL_do_handshake(tls->ssl) == 1;
+	if (*shaken && !tls_client_is_welcome(tls)) {
+		tls_client_refuse(tls->ssl);
+		*shaken = false;
+	}
 	if (!*shaken)
 		return socket_tls_refused(tls);
 	socket_tls_learn(tls);
@@ -258,7 +274,10 @@ static void socket_tls_release(struct socket *sock)
 
 static void socket_tls_clear(struct socket *sock)
 {
-	free((char *)socket_tls_of(sock)->facts.name);
+	const struct tls_facts *facts = &socket_tls_of(sock)->facts;
+
+	free((char *)facts->name);
+	free((struct tls_identity *)facts->client);
 }
 
 static const struct tls_facts *socket_tls_get_facts(const struct socket *sock)

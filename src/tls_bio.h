@@ -69,6 +69,12 @@ void tls_io_end(struct tls_io *io, bool last);
  */
 void tls_io_look_on(struct tls_io *io);
 
+/*
+ * Gives the alert that OpenSSL said last in this turn, in the clear, another
+ * description. False: it was no such alert.
+ */
+bool tls_io_replace_alert(struct tls_io *io, uint8_t description);
+
 /* True when the stream stands within a record. */
 bool tls_framing_in_record(const struct tls_framing *framing);
 /* True when the last record was a close_notify that nobody had encrypted. */

@@ -11,11 +11,14 @@
 #include <string.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 #include "config.h"
 #include "socket_tls.h"
 #include "tls_catalog.h"
+#include "tls_client.h"
 #include "tls_error.h"
 
 #define TLS_CIPHERS                                                  \
@@ -106,18 +109,36 @@ static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_co
 	return NULL;
 }
 
+/*
+ * A session is resumed under the same context only: by the same listener, and
+ * where clients have to show a certificate, by the same rules for it.
+ */
+static bool tls_context_set_id(SSL_CTX *ctx, const struct listener_config *listener,
+                               const struct tls_client *client)
+{
+	unsigned char id[SHA256_DIGEST_LENGTH];
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	bool fine = hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+	            EVP_DigestUpdate(hash, listener->name, strlen(listener->name)) == 1;
+
+	if (client != NULL)
+		fine = fine &&
+		       EVP_DigestUpdate(hash, tls_client_digest(client), TLS_CLIENT_DIGEST) == 1;
+	fine = fine && EVP_DigestFinal_ex(hash, id, NULL) == 1 &&
+	       SSL_CTX_set_session_id_context(ctx, id, sizeof(id)) == 1;
+	EVP_MD_CTX_free(hash);
+	return fine;
+}
+
 static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *listener,
+                                    const struct tls_client *client,
                                     const struct tls_ticket_keys *keys)
 {
 	struct tls_ticket_keys copy = *keys; /* the call wants it writable */
-	size_t id_len = strlen(listener->name);
 
-	if (id_len > SSL_MAX_SID_CTX_LENGTH)
-		id_len = SSL_MAX_SID_CTX_LENGTH;
 	return SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
 	       SSL_CTX_set_tlsext_ticket_keys(ctx, copy.bytes, sizeof(copy.bytes)) == 1 &&
-	       SSL_CTX_set_session_id_context(ctx, (const unsigned char *)listener->name,
-	                                      (unsigned)id_len) == 1;
+	       tls_context_set_id(ctx, listener, client);
 }
 
 /* ---- certificates ---- */
@@ -196,14 +217,15 @@ static struct tls_context *tls_context_wrap(SSL_CTX *ctx, char *reason)
 }
 
 struct tls_context *tls_context_server(const struct listener_config *listener,
-                                       struct tls_catalog *catalog,
+                                       struct tls_catalog *catalog, struct tls_client *client,
                                        const struct tls_ticket_keys *keys, char *reason)
 {
 	SSL_CTX *ctx = tls_context_new_ctx(TLS_server_method());
 	const char *wrong = ctx != NULL ? tls_context_set_limits(ctx, listener) : "TLS settings";
 
-	if (wrong == NULL && (!tls_context_set_tickets(ctx, listener, keys) ||
-	                      !tls_context_set_certificates(ctx, listener, catalog)))
+	if (wrong == NULL && (!tls_context_set_tickets(ctx, listener, client, keys) ||
+	                      !tls_context_set_certificates(ctx, listener, catalog) ||
+	                      (client != NULL && !tls_client_apply(client, ctx))))
 		wrong = "TLS settings";
 	if (wrong != NULL) {
 		if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */

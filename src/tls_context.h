@@ -16,6 +16,7 @@
 struct backend_config;
 struct listener_config;
 struct tls_catalog;
+struct tls_client;
 struct tls_context;
 
 enum { TLS_REASON_ROOM = 512 };
@@ -29,11 +30,12 @@ struct tls_ticket_keys {
 bool tls_ticket_keys_make(struct tls_ticket_keys *keys);
 
 /*
- * A context to accept with, and the certificates in catalog, which outlives it.
- * NULL: *reason (TLS_REASON_ROOM bytes) says what is wrong.
+ * A context to accept with, the certificates in catalog, and what client (NULL:
+ * nothing) wants to see of who connects; both outlive it. NULL: *reason (TLS_REASON_ROOM bytes)
+ * says what is wrong.
  */
 struct tls_context *tls_context_server(const struct listener_config *listener,
-                                       struct tls_catalog *catalog,
+                                       struct tls_catalog *catalog, struct tls_client *client,
                                        const struct tls_ticket_keys *keys, char *reason);
 
 /* A context to connect with. NULL: see above. */

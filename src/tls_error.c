@@ -54,29 +54,33 @@ static const char *tls_error_word(int reason)
 {
 	switch (reason) {
 	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:             return "plain_http";
+	case SSL_R_HTTPS_PROXY_REQUEST:               return "plain_http";
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_RECORD_LENGTH_MISMATCH:
-	case SSL_R_BAD_RECORD_TYPE:                 return "not_tls";
+	case SSL_R_BAD_RECORD_TYPE:                   return "not_tls";
 	case SSL_R_UNSUPPORTED_PROTOCOL:
-	case SSL_R_VERSION_TOO_LOW:                 return "version_too_low";
-	case SSL_R_VERSION_TOO_HIGH:                return "version_too_high";
-	case SSL_R_NO_SHARED_CIPHER:                return "no_shared_cipher";
+	case SSL_R_VERSION_TOO_LOW:                   return "version_too_low";
+	case SSL_R_VERSION_TOO_HIGH:                  return "version_too_high";
+	case SSL_R_NO_SHARED_CIPHER:                  return "no_shared_cipher";
 	case SSL_R_NO_SUITABLE_KEY_SHARE:
 	case SSL_R_NO_SHARED_GROUPS:
-	case SSL_R_NO_SUITABLE_GROUPS:              return "no_shared_group";
+	case SSL_R_NO_SUITABLE_GROUPS:                return "no_shared_group";
 	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM: return "no_shared_signature_algorithm";
-	case SSL_R_CERTIFICATE_VERIFY_FAILED:       return "certificate";
-	case SSL_R_CALLBACK_FAILED:                 return "unknown_name";
-	case SSL_R_INAPPROPRIATE_FALLBACK:          return "inappropriate_fallback";
-	default:                                    return NULL;
+	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:   return "no_shared_signature_algorithm";
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:         return "certificate";
+	case SSL_R_BAD_SIGNATURE:                     return "bad_signature";
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "client_certificate:none";
+	case SSL_R_CALLBACK_FAILED:                   return "unknown_name";
+	case SSL_R_INAPPROPRIATE_FALLBACK:            return "inappropriate_fallback";
+	default:                                      return NULL;
 	}
 }
 
 const char *tls_error_take(const char **alert)
 {
-	unsigned long error = ERR_peek_error();
+	unsigned long first = ERR_peek_error();
+	/* Where another part of the library found the fault, what TLS calls it comes last. */
+	unsigned long error = ERR_GET_LIB(first) == ERR_LIB_SSL ? first : ERR_peek_last_error();
 	int reason = ERR_GET_REASON(error);
 	bool ours = ERR_GET_LIB(error) == ERR_LIB_SSL;
 

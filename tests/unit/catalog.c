@@ -46,7 +46,7 @@ struct tls_context *catalog_context(const struct listener_config *listener,
 
 	if (!catalog_open(&catalog, listener, NULL, reason))
 		return NULL;
-	context = tls_context_server(listener, catalog.catalog, keys, reason);
+	context = tls_context_server(listener, catalog.catalog, NULL, keys, reason);
 	catalog_close(&catalog);
 	return context;
 }

@@ -138,6 +138,10 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
 	                                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
 	                                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                                  "client-auth = optional\nclient-depth = 0\n"
+	                                  "client-ca = /dev/null, /dev/zero\n"
+	                                  "client-crl = /dev/null\n"
+	                                  "client-allow = dns:a, cn:b\nclient-allow = uri:c:d\n"
 	                                  "buffer-size = 16m\n"
 	                                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
 	                                  "verify = true\nca = /dev/null\nserver-name = n\n"
@@ -174,6 +178,15 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(listener->ciphersuites, "S");
 	ck_assert_str_eq(listener->groups, "G");
 	ck_assert_str_eq(listener->sigalgs, "A");
+	ck_assert_int_eq(listener->client.auth, CLIENT_AUTH_OPTIONAL);
+	ck_assert_uint_eq(listener->client.depth, 0);
+	ck_assert_uint_eq(listener->client.ca.n, 2);
+	ck_assert_str_eq(listener->client.ca.texts[1], "/dev/zero");
+	ck_assert_uint_eq(listener->client.crl.n, 1);
+	ck_assert_str_eq(listener->client.crl.texts[0], "/dev/null");
+	ck_assert_uint_eq(listener->client.allow.n, 3);
+	ck_assert_str_eq(listener->client.allow.texts[1], "cn:b");
+	ck_assert_str_eq(listener->client.allow.texts[2], "uri:c:d");
 	ck_assert_uint_eq(listener->buffer_size, 16 << 20);
 
 	ck_assert_ptr_eq(listener->backend, backend);

@@ -11,6 +11,7 @@
 
 /* A listener that nothing is wrong with, and whatever comes before or in it. */
 #define PLAIN "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
+#define CRYPT "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
 
 static void expect_errors(const char *text, const char *expected)
 {
@@ -114,6 +115,34 @@ static const struct {
 	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
 	  "tls-min = 1.3\ntls-max = 1.2\n",
 	  "f:5: [listener:a] tls-min: is above tls-max\n" },
+	{ CRYPT "client-auth = maybe\nclient-allow = cn:a\n",
+	  "f:5: [listener:a] client-auth: \"maybe\" is none of no, optional, require\n" },
+	{ CRYPT "client-auth = require\n",
+	  "f:1: [listener:a] client-ca: is missing: client-auth needs to know who issues "
+	  "certificates\n" },
+	{ CRYPT "[defaults]\nclient-auth = require\n",
+	  "f:1: [listener:a] client-ca: is missing: client-auth needs to know who issues "
+	  "certificates\n" },
+	{ CRYPT "client-auth = no\nclient-ca = /dev/null\nclient-crl = /dev/null\n"
+	        "client-allow = cn:a\nclient-depth = 1\n[defaults]\nclient-auth = require\n",
+	  "f:6: [listener:a] client-ca: is of no use without client-auth = require, or optional\n"
+	  "f:7: [listener:a] client-crl: is of no use without client-auth = require, or optional\n"
+	  "f:8: [listener:a] client-allow: is of no use without client-auth = require, or "
+	  "optional\n"
+	  "f:9: [listener:a] client-depth: is of no use without client-auth = require, or "
+	  "optional\n" },
+	{ CRYPT "client-auth = optional\nclient-ca = /no/such\nclient-crl = /dev/null, /\n",
+	  "f:6: [listener:a] client-ca: /no/such: No such file or directory\n"
+	  "f:7: [listener:a] client-crl: /: Is a directory\n" },
+	{ CRYPT "client-auth = require\nclient-ca = /dev/null\nclient-allow = dns:a, me\n",
+	  "f:7: [listener:a] client-allow: \"me\" is none of dns:NAME, uri:URI, email:ADDR, "
+	  "cn:NAME, spki:sha256:HEX\n" },
+	{ CRYPT "client-auth = require\nclient-ca = /dev/null\nclient-depth = 101\n",
+	  "f:7: [listener:a] client-depth: \"101\" is more than 100\n" },
+	{ PLAIN "client-auth = require\nclient-ca = /dev/null\nclient-depth = 2\n",
+	  "f:5: [listener:a] client-auth: is of no use with mode = tcp\n"
+	  "f:6: [listener:a] client-ca: is of no use with mode = tcp\n"
+	  "f:7: [listener:a] client-depth: is of no use with mode = tcp\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:5, 127.0.0.1:5\nbackend = 127.0.0.1:1\n",
 	  "f:3: [listener:a] bind: 127.0.0.1:5 is bound by [listener:a] already\n" },
 	{ PLAIN "bind = :5\nbind = 127.0.0.1:5\n[listener:b]\nmode = tcp\nbackend = 127.0.0.1:1\n"

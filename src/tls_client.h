@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * tls_client - what a listener wants to see of its clients, loaded
+ *
+ * The authorities whose word counts, what they have revoked, and who may come
+ * in of those they vouch for. Loaded once for all workers, and constant.
+ *
+ * Authorities: one whose issuer is in client-ca as well only helps to build
+ * chains, so that a list can revoke it. Every other one is trusted as it
+ * stands, whoever issued it, and nobody looks whether it was revoked.
+ *
+ * Revocation: with client-crl every certificate below the trusted one needs a
+ * list of its issuer's. A list that is out of date refuses whoever it is about:
+ * it does not tell who was revoked since.
+ */
+#ifndef TLS_CLIENT_H
+#define TLS_CLIENT_H
+
+#include <stdbool.h>
+
+#include <openssl/ssl.h>
+
+#include "config.h"
+#include "tls_inspect.h"
+
+struct socket_tls;
+struct tls_client;
+
+enum { TLS_CLIENT_DIGEST = 32 };
+
+/*
+ * What is notable about a file is reported. rules, whose auth is not no, outlive
+ * it. NULL: reason (TLS_REASON_ROOM) names the file and says what is wrong.
+ */
+struct tls_client *tls_client_new(const struct client_config *rules, tls_report *report, void *arg,
+                                  char *reason);
+/* NULL is fine. */
+void tls_client_free(struct tls_client *client);
+
+/* Of all that decides who comes in: a session made under another one is of no use. */
+const unsigned char *tls_client_digest(const struct tls_client *client);
+
+/* Has ctx ask for a certificate, and judge it. client outlives it. False: out of memory. */
+bool tls_client_apply(struct tls_client *client, SSL_CTX *ctx);
+
+/*
+ * For a handshake that OpenSSL calls complete, resumed ones too: true when its
+ * client may come in, or nobody has asked who it is. Then tls->facts.client
+ * says who it is. False: tls_client_refuse() says so to the client.
+ */
+bool tls_client_is_welcome(struct socket_tls *tls);
+
+/* Fails, as OpenSSL's calls do, with a fatal alert sent: access_denied. */
+void tls_client_refuse(SSL *ssl);
+
+/*
+ * For a handshake that failed: what is wrong with the client's certificate, in
+ * our words, or cause, the word for what OpenSSL complained about (or NULL).
+ */
+const char *tls_client_cause(struct socket_tls *tls, const char *cause);
+
+#endif

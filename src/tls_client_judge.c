@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is loaded, applied to those who come.
+ *
+ * Who is not on the list of client-allow has a good certificate, and is to hear
+ * access_denied, for which OpenSSL has no error. In TLS 1.2 it says
+ * handshake_failure then, in the clear, and socket_tls.c has tls_bio.c say the
+ * other word. In TLS 1.3 the handshake is let through, with a verdict
+ * that nobody overlooks, and our first word, a ticket, is made to fail: the
+ * callback for an extension of it may name an alert.
+ *
+ * A ticket keeps the certificate, but neither its chain nor the lists. So it
+ * also says until when all of them are good, and is of no use afterwards. The
+ * rest is settled by the context of the session, which has our digest in it.
+ */
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "socket_tls.h"
+#include "tls_client_impl.h"
+#include "tls_identity.h"
+
+enum {
+	/* For private use (RFC 8446, 11): nobody sends it, and neither do we. */
+	TLS_EXTENSION_REFUSAL = 0xff5c,
+};
+
+static const struct tls_client *tls_client_of(const SSL *ssl)
+{
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+void tls_client_bound(int64_t *until, const ASN1_TIME *date)
+{
+	struct tm tm;
+	int64_t end = 0;
+
+	if (ASN1_TIME_to_tm(date, &tm) == 1)
+		end = timegm(&tm);
+	if (end < *until)
+		*until = end;
+}
+
+/* ---- the verdict ---- */
+
+/* Whom we trust is trusted as it stands: the list of its issuer need not be there. */
+static int tls_client_on_verdict(int ok, X509_STORE_CTX *ctx)
+{
+	int last = sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1;
+
+	if (ok == 1 || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_UNABLE_TO_GET_CRL || last == 0 ||
+	    X509_STORE_CTX_get_error_depth(ctx) != last)
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
+/* With our helpers beside what the client has sent. */
+static bool tls_client_verify(const struct tls_client *client, X509_STORE_CTX *ctx)
+{
+	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(ctx);
+	STACK_OF(X509) * all;
+	bool fine;
+
+	if (sk_X509_num(client->helpers) == 0)
+		return X509_verify_cert(ctx) == 1;
+	all = sk_X509_dup(sent);
+	fine = all != NULL;
+	for (int i = 0; fine && i < sk_X509_num(client->helpers); i++)
+		fine = sk_X509_push(all, sk_X509_value(client->helpers, i)) > 0;
+	X509_STORE_CTX_set0_untrusted(ctx, all);
+	fine = fine && X509_verify_cert(ctx) == 1;
+	X509_STORE_CTX_set0_untrusted(ctx, sent);
+	sk_X509_free(all);
+	return fine;
+}
+
+/* What cannot be remembered is not resumed. */
+static void tls_client_remember(const struct tls_client *client, X509_STORE_CTX *ctx, SSL *ssl)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+	int64_t until = client->until;
+
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		tls_client_bound(&until, X509_get0_notAfter(sk_X509_value(chain, i)));
+	(void)SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &until, sizeof(until));
+}
+
+static void tls_client_note_refused(struct socket_tls *tls, X509 *certificate)
+{
+	if (tls->facts.client == NULL && certificate != NULL)
+		tls->facts.client = tls_identity_new_refused(certificate);
+}
+
+static int tls_client_judge(X509_STORE_CTX *ctx, void *arg)
+{
+	const struct tls_client *client = arg;
+	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	X509 *certificate = X509_STORE_CTX_get0_cert(ctx);
+	bool is_good = tls_client_verify(client, ctx);
+
+	if (is_good && tls_identity_is_allowed(certificate, &client->rules->allow)) {
+		tls_client_remember(client, ctx, ssl);
+		return 1;
+	}
+	tls_client_note_refused(tls_io_socket(BIO_get_data(SSL_get_rbio(ssl))), certificate);
+	if (is_good)
+		X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	else if (X509_STORE_CTX_get_error(ctx) == X509_V_OK)
+		X509_STORE_CTX_set_error(ctx, X509_V_ERR_OUT_OF_MEM); /* it got nowhere */
+	return is_good && SSL_version(ssl) == TLS1_3_VERSION;
+}
+
+/* ---- sessions of before ---- */
+
+static bool tls_client_is_current(const struct tls_client *client, SSL_SESSION *session)
+{
+	void *data = NULL;
+	size_t len = 0;
+	int64_t until;
+
+	if (SSL_SESSION_get0_peer(session) == NULL)
+		return client->rules->auth == CLIENT_AUTH_OPTIONAL;
+	if (SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 || len != sizeof(until))
+		return false;
+	memcpy(&until, data, sizeof(until));
+	return time(NULL) < until;
+}
+
+/* One that is out of date means a whole handshake, in which all is looked at again. */
+static SSL_TICKET_RETURN tls_client_on_ticket(SSL *ssl, SSL_SESSION *session,
+                                              const unsigned char *name, size_t name_len,
+                                              SSL_TICKET_STATUS status, void *arg)
+{
+	bool is_ours = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+
+	(void)ssl;
+	(void)name;
+	(void)name_len;
+	if (!is_ours || !tls_client_is_current(arg, session))
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* ---- the handshake ---- */
+
+bool tls_client_is_welcome(struct socket_tls *tls)
+{
+	const struct tls_client *client = tls_client_of(tls->ssl);
+	X509 *certificate;
+
+	if (client == NULL)
+		return true;
+	certificate = SSL_get0_peer_certificate(tls->ssl);
+	if (SSL_get_verify_result(tls->ssl) != X509_V_OK ||
+	    (certificate == NULL && client->rules->auth == CLIENT_AUTH_REQUIRE))
+		return false;
+	if (certificate != NULL)
+		tls->facts.client = tls_identity_new(certificate, &client->rules->allow);
+	return true;
+}
+
+void tls_client_refuse(SSL *ssl)
+{
+	if (SSL_new_session_ticket(ssl) == 1)
+		(void)SSL_do_handshake(ssl); /* tls_client_on_extension() lets it fail */
+	if (ERR_peek_error() == 0)
+		ERR_raise(ERR_LIB_SSL, SSL_R_CERTIFICATE_VERIFY_FAILED);
+}
+
+static int tls_client_on_extension(SSL *ssl, unsigned type, unsigned context,
+                                   const unsigned char **out, size_t *out_len, X509 *certificate,
+                                   size_t index, int *alert, void *arg)
+{
+	(void)type;
+	(void)context;
+	(void)out;
+	(void)out_len;
+	(void)certificate;
+	(void)index;
+	(void)arg;
+	*alert = SSL_AD_ACCESS_DENIED;
+	return SSL_get_verify_result(ssl) == X509_V_OK ? 0 : -1; /* 0: there is none */
+}
+
+bool tls_client_apply(struct tls_client *client, SSL_CTX *ctx)
+{
+	const bool require = client->rules->auth == CLIENT_AUTH_REQUIRE;
+	const unsigned long flags =
+		X509_V_FLAG_PARTIAL_CHAIN |
+		(client->rules->crl.n > 0 ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0);
+	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(client->names);
+
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+	                   tls_client_on_verdict);
+	SSL_CTX_set_verify_depth(ctx, (int)client->rules->depth);
+	SSL_CTX_set_cert_verify_callback(ctx, tls_client_judge, client);
+	SSL_CTX_set_client_CA_list(ctx, names); /* takes them */
+	return (names != NULL || client->names == NULL) && SSL_CTX_set_app_data(ctx, client) == 1 &&
+	       X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), flags) == 1 &&
+	       SSL_CTX_set1_verify_cert_store(ctx, client->store) == 1 &&
+	       SSL_CTX_set_session_ticket_cb(ctx, NULL, tls_client_on_ticket, client) == 1 &&
+	       SSL_CTX_add_custom_ext(ctx, TLS_EXTENSION_REFUSAL,
+	                              SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_NEW_SESSION_TICKET,
+	                              tls_client_on_extension, NULL, NULL, NULL, NULL) == 1;
+}
+
+/* ---- words ---- */
+
+#define CAUSE(word) "client_certificate:" word
+
+/* X509_V_ERR_*, of which there are more than anybody could tell apart. */
+static const char *tls_client_word(long error)
+{
+	switch (error) {
+	case X509_V_ERR_APPLICATION_VERIFICATION:          return CAUSE("not_allowed");
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_UNTRUSTED:                    return CAUSE("unknown_ca");
+	case X509_V_ERR_CERT_HAS_EXPIRED:                  return CAUSE("expired");
+	case X509_V_ERR_CERT_NOT_YET_VALID:                return CAUSE("not_yet_valid");
+	case X509_V_ERR_CERT_REVOKED:                      return CAUSE("revoked");
+	case X509_V_ERR_CRL_HAS_EXPIRED:                   return CAUSE("crl_expired");
+	case X509_V_ERR_CRL_NOT_YET_VALID:                 return CAUSE("crl_not_yet_valid");
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:               return CAUSE("crl_missing");
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:             return CAUSE("crl_signature");
+	case X509_V_ERR_INVALID_PURPOSE:                   return CAUSE("purpose");
+	case X509_V_ERR_INVALID_CA:
+	case X509_V_ERR_INVALID_NON_CA:
+	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:              return CAUSE("invalid_ca");
+	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
+	case X509_V_ERR_PATH_LENGTH_EXCEEDED:              return CAUSE("depth");
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:            return CAUSE("signature");
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_MD_TOO_WEAK:                    return CAUSE("too_weak");
+	case X509_V_ERR_PERMITTED_VIOLATION:
+	case X509_V_ERR_EXCLUDED_VIOLATION:                return CAUSE("name_constraints");
+	default:                                           return CAUSE("invalid");
+	}
+}
+
+const char *tls_client_cause(struct socket_tls *tls, const char *cause)
+{
+	const struct tls_client *client = tls_client_of(tls->ssl);
+
+	if (client == NULL)
+		return cause;
+	if (SSL_get_verify_result(tls->ssl) != X509_V_OK)
+		return tls_client_word(SSL_get_verify_result(tls->ssl));
+	if (cause == NULL || strcmp(cause, "bad_signature") != 0)
+		return cause;
+	/* The certificate is somebody else's. */
+	tls_client_note_refused(tls, SSL_get0_peer_certificate(tls->ssl));
+	return CAUSE("signature");
+}

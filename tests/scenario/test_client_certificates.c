@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Who has to show a certificate comes in with a good one and with no other: who
+ * is refused hears why, in the alert that is for it, even if it has sent
+ * data already; the log tells the cause, and no backend ever hears of it.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+
+#include "certificates.h"
+#include "scene.h"
+
+enum { DAY = 24 * 3600, VERSIONS = 2, UPLOAD = 100000 };
+
+static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+
+#define SPIFFE "spiffe://example.org/ns/prod/sa/web"
+#define LISTENER(name)    \
+	"[listener:" name \
+	"]\nbind = 127.0.0.1:0\nbackend = PLAIN_BACKEND\ncert = FOLDER/adieu.pem\n"
+#define REQUIRES "client-auth = require\nclient-ca = FOLDER/ca.pem\n"
+
+static char sections[8192] = LISTENER("require") REQUIRES LISTENER(
+	"optional") "client-auth = optional\nclient-ca = FOLDER/ca.pem\n" LISTENER("shallow")
+	REQUIRES "client-depth = 1\n" LISTENER("between") "client-auth = require\nclient-ca = "
+							  "FOLDER/between.pem\n" LISTENER("helped")
+								  REQUIRES
+	"client-ca = FOLDER/between.pem\n" LISTENER("crl") REQUIRES
+	"client-crl = FOLDER/leaf.crl, FOLDER/between.crl\n" LISTENER("crl-between") REQUIRES
+	"client-ca = FOLDER/between.pem\n"
+	"client-crl = FOLDER/revokes-between.crl, FOLDER/between.crl\n" LISTENER("crl-missing")
+		REQUIRES "client-crl = FOLDER/leaf.crl\n" LISTENER(
+			"crl-trusted") "client-auth = require\nclient-ca = FOLDER/between.pem\n"
+				       "client-crl = FOLDER/between.crl\n" LISTENER("crl-stale")
+					       REQUIRES
+	"client-crl = FOLDER/stale.crl\n" LISTENER("crl-changes") REQUIRES
+	"client-crl = FOLDER/changes.crl\n" LISTENER("allow-uri") REQUIRES
+	"client-allow = dns:no.test, "
+	"uri:spiffe://example.org/ns/*/sa/web\n" LISTENER("allow-dns") REQUIRES
+	"client-allow = dns:WEB.test\n" LISTENER("allow-email") REQUIRES
+	"client-allow = email:web@Example.org\n" LISTENER("allow-cn") REQUIRES
+	"client-allow = cn:web\n" LISTENER("allow-spki") REQUIRES;
+
+static void issue(const char *folder, const struct certificate *wanted)
+{
+	struct certificate one = *wanted;
+
+	if (one.until == 0)
+		one.until = DAY;
+	certificates_issue(folder, &one);
+}
+
+static FILE *open_in(const char *folder, const char *file)
+{
+	char path[FOLDER_ROOM + 32];
+	FILE *in;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	in = fopen(path, "r");
+	ck_assert_ptr_nonnull(in);
+	return in;
+}
+
+static EVP_PKEY *read_key(const char *folder, const char *file)
+{
+	FILE *in = open_in(folder, file);
+	EVP_PKEY *key = PEM_read_PrivateKey(in, NULL, NULL, NULL);
+
+	(void)fclose(in);
+	ck_assert_ptr_nonnull(key);
+	return key;
+}
+
+static X509 *read_certificate(const char *folder, const char *file)
+{
+	FILE *in = open_in(folder, file);
+	X509 *certificate = PEM_read_X509(in, NULL, NULL, NULL);
+
+	(void)fclose(in);
+	ck_assert_ptr_nonnull(certificate);
+	return certificate;
+}
+
+/* Its key's digest becomes the rule of the last listener. */
+static void allow_key_of(const char *folder, const char *file)
+{
+	EVP_PKEY *key = read_key(folder, file);
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	unsigned char *der = NULL;
+	int len = i2d_PUBKEY(key, &der);
+	char *end = sections + strlen(sections);
+
+	(void)SHA256(der, (size_t)len, digest);
+	end += sprintf(end, "client-allow = spki:sha256:");
+	for (size_t i = 0; i < sizeof(digest); i++)
+		end += sprintf(end, "%02x", digest[i]);
+	(void)sprintf(end, "\n");
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+}
+
+static void prepare(const char *folder)
+{
+	issue(folder, &(struct certificate){ .file = "good.pem",
+	                                     .cn = "web",
+	                                     .usage = "clientAuth",
+	                                     .names = "URI:" SPIFFE ",DNS:web.test,"
+	                                              "email:web@example.org" });
+	issue(folder, &(struct certificate){ .file = "other.pem", .cn = "other\x1b,x" });
+	issue(folder, &(struct certificate){ .file = "unknown.pem", .stranger = true });
+	issue(folder, &(struct certificate){ .file = "old.pem", .until = -DAY });
+	issue(folder,
+	      &(struct certificate){ .file = "future.pem", .since = DAY, .until = 2 * DAY });
+	issue(folder, &(struct certificate){ .file = "server.pem", .usage = "serverAuth" });
+	issue(folder, &(struct certificate){ .file = "revoked.pem" });
+	issue(folder, &(struct certificate){ .file = "between.pem", .authority = true });
+	issue(folder, &(struct certificate){ .file = "below.pem", .issuer = "between.pem" });
+	issue(folder, &(struct certificate){
+			      .file = "between2.pem", .issuer = "between.pem", .authority = true });
+	issue(folder, &(struct certificate){ .file = "deep.pem", .issuer = "between2.pem" });
+	issue(folder, &(struct certificate){ .file = "minor.pem", .issuer = "good.pem" });
+	certificates_write_crl(folder, "leaf.crl", "revoked.pem", DAY);
+	certificates_write_crl(folder, "revokes-between.crl", "between.pem", DAY);
+	certificates_write_crl(folder, "stale.crl", NULL, -DAY);
+	certificates_write_crl(folder, "changes.crl", NULL, DAY);
+	certificates_write_crl_of(folder, "between.pem", "between.crl", NULL, DAY);
+	allow_key_of(folder, "good.pem");
+}
+
+static void open_stage(void)
+{
+	stage_open(&(struct stage_config){
+		.global = "log-level = debug\nworkers = 2",
+		.defaults = "close-timeout = 5s",
+		.more = sections,
+		.prepare = prepare,
+	});
+}
+
+/* ---- clients ---- */
+
+/* NULL: without a certificate. Behind it in the chain go those of more, up to a NULL. */
+static SSL_CTX *client_with(int version, const char *file, const char *const *more)
+{
+	SSL_CTX *tls = peer_client_tls(version);
+	EVP_PKEY *key;
+	X509 *certificate;
+
+	if (file == NULL)
+		return tls;
+	certificate = read_certificate(stage_folder(), file);
+	key = read_key(stage_folder(), file);
+	ck_assert_int_eq(SSL_CTX_use_cert_and_key(tls, certificate, key, NULL, 1), 1);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+	for (; more != NULL && *more != NULL; more++) {
+		certificate = read_certificate(stage_folder(), *more);
+		ck_assert_int_eq(SSL_CTX_add0_chain_cert(tls, certificate), 1);
+	}
+	return tls;
+}
+
+static struct peer *connect_to(const char *listener, SSL_CTX *tls, SSL_SESSION *session)
+{
+	struct sockaddr_in to = daemon_address(stage_daemon(), listener);
+	struct peer_setup setup = { .tls = tls, .session = session };
+
+	peer_set_context(listener);
+	return peer_connect((const struct sockaddr *)&to, sizeof(to), &setup);
+}
+
+/* Nobody but the client and the log hears of it. */
+static void expect_told(struct peer *client, const char *listener, const char *words)
+{
+	(void)daemon_expect_log(stage_daemon(),
+	                        "level=info event=handshake side=client listener=%s peer=%s %s",
+	                        listener, peer_name(client), words);
+	peer_rst(client);
+	daemon_expect_settled(stage_daemon());
+	ck_assert(door_is_quiet(stage_plain_door()));
+	ck_assert_uint_eq(daemon_count_log(stage_daemon(), "event=relay"), 0);
+}
+
+/* In TLS 1.3 the client is through by then, and has sent its data right behind. */
+static void expect_refused_resuming(SSL_CTX *tls, SSL_SESSION *session, const char *listener,
+                                    const char *alert, const char *words)
+{
+	struct peer *client;
+
+	daemon_mark(stage_daemon());
+	client = connect_to(listener, tls, session);
+	if (SSL_CTX_get_max_proto_version(tls) == TLS1_3_VERSION) {
+		peer_hold_finished(client);
+		peer_open(client);
+		ck_assert(!peer_was_resumed(client));
+		peer_send(client, UPLOAD);
+		peer_uncork(client);
+		peer_expect(client, "alert:%s fin", alert);
+	} else {
+		peer_fails_to_open(client);
+		peer_expect(client, "alert:%s handshake-failed ...", alert);
+	}
+	expect_told(client, listener, words);
+}
+
+static void expect_refused(SSL_CTX *tls, const char *listener, const char *alert, const char *words)
+{
+	expect_refused_resuming(tls, NULL, listener, alert, words);
+	SSL_CTX_free(tls);
+}
+
+/* Takes tls. Returns what it can resume; a client of TLS 1.3 has a ticket by then. */
+static SSL_SESSION *expect_relay(SSL_CTX *tls, SSL_SESSION *session, const char *listener,
+                                 const char *words)
+{
+	struct peer *client = connect_to(listener, tls, session);
+	struct peer *backend;
+	SSL_SESSION *next;
+
+	peer_open(client);
+	ck_assert_int_eq(peer_was_resumed(client), session != NULL);
+	backend = door_accept(stage_plain_door());
+	peer_send(client, UPLOAD);
+	peer_end(client);
+	peer_expect(backend, "data:%d fin", UPLOAD);
+	peer_send(backend, 10);
+	peer_end(backend);
+	peer_expect(client, "data:10 end");
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=relay listener=%s client=%s client-end=close_notify "
+	                        "backend-end=fin %s",
+	                        listener, peer_name(client), words);
+	next = peer_session(client);
+	SSL_CTX_free(tls);
+	return next;
+}
+
+static void expect_accepted(SSL_CTX *tls, const char *listener, const char *words)
+{
+	SSL_SESSION_free(expect_relay(tls, NULL, listener, words));
+}
+
+/* ---- who comes in ---- */
+
+START_TEST(a_good_one_comes_in_and_is_known)
+{
+	expect_accepted(client_with(versions[_i], "good.pem", NULL), "require",
+	                "client-cert=CN=web client-name=uri:" SPIFFE " !resumed");
+	expect_accepted(client_with(versions[_i], "other.pem", NULL), "require",
+	                "client-cert=CN=other*1B*,x !client-name");
+}
+END_TEST
+
+START_TEST(a_good_one_may_be_from_far_away)
+{
+	static const char *const chain[] = { "between.pem", NULL };
+	static const char *const long_chain[] = { "between2.pem", "between.pem", NULL };
+
+	expect_accepted(client_with(versions[_i], "below.pem", chain), "require",
+	                "client-cert=CN=below.pem");
+	expect_accepted(client_with(versions[_i], "deep.pem", long_chain), "require",
+	                "client-cert=CN=deep.pem");
+	expect_accepted(client_with(versions[_i], "below.pem", chain), "shallow",
+	                "client-cert=CN=below.pem");
+	expect_refused(client_with(versions[_i], "deep.pem", long_chain), "shallow", "unknown_ca",
+	               "cause=client_certificate:depth client-cert=CN=deep.pem");
+	/* The authority in between is missing. */
+	expect_refused(client_with(versions[_i], "below.pem", NULL), "require", "unknown_ca",
+	               "cause=client_certificate:unknown_ca client-cert=CN=below.pem");
+}
+END_TEST
+
+START_TEST(what_is_in_client_ca_need_not_be_sent)
+{
+	/* With its issuer it helps, and without it is trusted itself. */
+	expect_accepted(client_with(versions[_i], "below.pem", NULL), "helped",
+	                "client-cert=CN=below.pem");
+	expect_accepted(client_with(versions[_i], "below.pem", NULL), "between",
+	                "client-cert=CN=below.pem");
+	expect_refused(client_with(versions[_i], "good.pem", NULL), "between", "unknown_ca",
+	               "cause=client_certificate:unknown_ca");
+}
+END_TEST
+
+START_TEST(without_a_certificate_nobody_comes_in)
+{
+	expect_refused(client_with(versions[_i], NULL, NULL), "require",
+	               versions[_i] == TLS1_3_VERSION ? "certificate_required"
+	                                              : "handshake_failure",
+	               "cause=client_certificate:none !client-cert");
+}
+END_TEST
+
+START_TEST(a_bad_one_is_worse_than_none)
+{
+	static const struct {
+		const char *file;
+		const char *issuer;
+		const char *alert;
+		const char *cause;
+	} bad[] = {
+		{ "unknown.pem", NULL, "unknown_ca", "unknown_ca" },
+		{ "old.pem", NULL, "certificate_expired", "expired" },
+		{ "future.pem", NULL, "bad_certificate", "not_yet_valid" },
+		{ "server.pem", NULL, "unsupported_certificate", "purpose" },
+		{ "minor.pem", "good.pem", "unknown_ca", "invalid_ca" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const char *const chain[] = { bad[i].issuer, NULL };
+		char words[128];
+
+		(void)snprintf(words, sizeof(words),
+		               "cause=client_certificate:%s client-cert=CN=%s reason=*",
+		               bad[i].cause, bad[i].file);
+		expect_refused(client_with(versions[_i], bad[i].file, chain), "require",
+		               bad[i].alert, words);
+		expect_refused(client_with(versions[_i], bad[i].file, chain), "optional",
+		               bad[i].alert, words);
+	}
+}
+END_TEST
+
+START_TEST(optional_is_none_or_a_good_one)
+{
+	expect_accepted(client_with(versions[_i], NULL, NULL), "optional",
+	                "!client-cert !client-name");
+	expect_accepted(client_with(versions[_i], "good.pem", NULL), "optional",
+	                "client-cert=CN=web");
+}
+END_TEST
+
+/* It says that it has the key of the certificate, and signs with another one. */
+static SSL_CTX *impostor(int version)
+{
+	SSL_CTX *tls = peer_client_tls(version);
+	EVP_PKEY *key = read_key(stage_folder(), "good.pem");
+	EVP_PKEY *other = read_key(stage_folder(), "other.pem");
+	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	X509 *certificate = read_certificate(stage_folder(), "good.pem");
+	OSSL_PARAM *params = NULL;
+	OSSL_PARAM *secret = NULL;
+	OSSL_PARAM *private;
+	EVP_PKEY *mixed = NULL;
+
+	ck_assert_int_eq(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &params), 1);
+	ck_assert_int_eq(EVP_PKEY_todata(other, EVP_PKEY_KEYPAIR, &secret), 1);
+	private = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_PRIV_KEY);
+	*private = *OSSL_PARAM_locate(secret, OSSL_PKEY_PARAM_PRIV_KEY);
+	ck_assert_int_eq(EVP_PKEY_fromdata_init(maker), 1);
+	ck_assert_int_eq(EVP_PKEY_fromdata(maker, &mixed, EVP_PKEY_KEYPAIR, params), 1);
+	ck_assert_int_eq(SSL_CTX_use_cert_and_key(tls, certificate, mixed, NULL, 1), 1);
+	X509_free(certificate);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_free(secret);
+	EVP_PKEY_CTX_free(maker);
+	EVP_PKEY_free(mixed);
+	EVP_PKEY_free(other);
+	EVP_PKEY_free(key);
+	return tls;
+}
+
+START_TEST(whoever_has_not_the_key_is_somebody_else)
+{
+	expect_refused(impostor(versions[_i]), "require", "decrypt_error",
+	               "cause=client_certificate:signature client-cert=CN=web");
+	expect_refused(impostor(versions[_i]), "optional", "decrypt_error",
+	               "cause=client_certificate:signature client-cert=CN=web");
+}
+END_TEST
+
+/* ---- lists of what was revoked ---- */
+
+START_TEST(a_revoked_one_is_refused)
+{
+	static const char *const chain[] = { "between.pem", NULL };
+
+	expect_accepted(client_with(versions[_i], "good.pem", NULL), "crl", "client-cert=CN=web");
+	expect_accepted(client_with(versions[_i], "below.pem", chain), "crl",
+	                "client-cert=CN=below.pem");
+	expect_refused(client_with(versions[_i], "revoked.pem", NULL), "crl", "certificate_revoked",
+	               "cause=client_certificate:revoked client-cert=CN=revoked.pem");
+}
+END_TEST
+
+START_TEST(so_is_whom_a_revoked_authority_vouches_for)
+{
+	static const char *const chain[] = { "between.pem", NULL };
+
+	expect_refused(client_with(versions[_i], "below.pem", chain), "crl-between",
+	               "certificate_revoked",
+	               "cause=client_certificate:revoked client-cert=CN=below.pem");
+	/* It is in client-ca as well, and that makes no difference. */
+	expect_refused(client_with(versions[_i], "below.pem", NULL), "crl-between",
+	               "certificate_revoked",
+	               "cause=client_certificate:revoked client-cert=CN=below.pem");
+}
+END_TEST
+
+START_TEST(a_list_that_is_missing_or_old_refuses)
+{
+	static const char *const chain[] = { "between.pem", NULL };
+
+	expect_refused(client_with(versions[_i], "below.pem", chain), "crl-missing", "unknown_ca",
+	               "cause=client_certificate:crl_missing client-cert=CN=below.pem");
+	expect_refused(client_with(versions[_i], "good.pem", NULL), "crl-stale",
+	               "certificate_expired",
+	               "cause=client_certificate:crl_expired client-cert=CN=web");
+	/* Of whom is trusted as it stands none is needed. */
+	expect_accepted(client_with(versions[_i], "below.pem", NULL), "crl-trusted",
+	                "client-cert=CN=below.pem");
+}
+END_TEST
+
+/* ---- client-allow ---- */
+
+START_TEST(who_is_on_the_list_comes_in)
+{
+	static const struct {
+		const char *listener;
+		const char *words;
+	} kinds[] = {
+		{ "allow-uri", "client-cert=CN=web client-name=uri:" SPIFFE },
+		{ "allow-dns", "client-cert=CN=web client-name=dns:web.test" },
+		{ "allow-email", "client-cert=CN=web client-name=email:web@example.org" },
+		{ "allow-cn", "client-cert=CN=web client-name=cn:web" },
+		{ "allow-spki", "client-cert=CN=web client-name=spki:sha256:*" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		expect_accepted(client_with(versions[_i], "good.pem", NULL), kinds[i].listener,
+		                kinds[i].words);
+		expect_refused(client_with(versions[_i], "revoked.pem", NULL), kinds[i].listener,
+		               "access_denied",
+		               "cause=client_certificate:not_allowed client-cert=CN=revoked.pem");
+	}
+}
+END_TEST
+
+START_TEST(being_on_the_list_is_not_enough)
+{
+	expect_refused(impostor(versions[_i]), "allow-uri", "decrypt_error",
+	               "cause=client_certificate:signature");
+	expect_refused(client_with(versions[_i], NULL, NULL), "allow-uri",
+	               versions[_i] == TLS1_3_VERSION ? "certificate_required"
+	                                              : "handshake_failure",
+	               "cause=client_certificate:none");
+}
+END_TEST
+
+/* ---- sessions of before ---- */
+
+START_TEST(a_resumed_session_is_whose_it_was)
+{
+	const char *words = "client-cert=CN=web client-name=uri:" SPIFFE " resumed=yes";
+	SSL_CTX *tls = client_with(versions[_i], "good.pem", NULL);
+	SSL_SESSION *session = expect_relay(tls, NULL, "allow-uri", "client-cert=CN=web !resumed");
+	SSL_SESSION *next;
+
+	/* With a certificate at hand or without one: it is in the ticket. */
+	next = expect_relay(client_with(versions[_i], "good.pem", NULL), session, "allow-uri",
+	                    words);
+	SSL_SESSION_free(session);
+	session = expect_relay(client_with(versions[_i], NULL, NULL), next, "allow-uri", words);
+	SSL_SESSION_free(next);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
+START_TEST(a_session_is_of_use_where_it_was_made)
+{
+	SSL_CTX *tls = client_with(versions[_i], NULL, NULL);
+	SSL_SESSION *anonymous = expect_relay(tls, NULL, "optional", "!client-cert");
+	SSL_SESSION *plain;
+
+	tls = client_with(versions[_i], NULL, NULL);
+	expect_refused_resuming(tls, anonymous, "require",
+	                        versions[_i] == TLS1_3_VERSION ? "certificate_required"
+	                                                       : "handshake_failure",
+	                        "cause=client_certificate:none");
+	SSL_SESSION_free(expect_relay(client_with(versions[_i], NULL, NULL), anonymous, "optional",
+	                              "!client-cert resumed=yes"));
+	plain = expect_relay(client_with(versions[_i], NULL, NULL), NULL, "tls-plain", "tls=*");
+	expect_refused_resuming(tls, plain, "require",
+	                        versions[_i] == TLS1_3_VERSION ? "certificate_required"
+	                                                       : "handshake_failure",
+	                        "cause=client_certificate:none");
+	SSL_CTX_free(tls);
+	SSL_SESSION_free(anonymous);
+	SSL_SESSION_free(plain);
+}
+END_TEST
+
+static void reload(void)
+{
+	daemon_mark(stage_daemon());
+	daemon_signal(stage_daemon(), SIGHUP);
+	(void)daemon_expect_log(stage_daemon(), "event=reload result=done");
+}
+
+START_TEST(a_reload_revokes_what_could_be_resumed)
+{
+	SSL_CTX *tls = client_with(versions[_i], "good.pem", NULL);
+	SSL_SESSION *session = expect_relay(tls, NULL, "crl-changes", "client-cert=CN=web");
+
+	/* A reload that brings nothing new changes nothing. */
+	reload();
+	SSL_SESSION_free(expect_relay(client_with(versions[_i], "good.pem", NULL), session,
+	                              "crl-changes", "client-cert=CN=web resumed=yes"));
+	certificates_write_crl(stage_folder(), "changes.crl", "good.pem", DAY);
+	reload();
+	tls = client_with(versions[_i], "good.pem", NULL);
+	expect_refused_resuming(tls, session, "crl-changes", "certificate_revoked",
+	                        "cause=client_certificate:revoked client-cert=CN=web");
+	certificates_write_crl(stage_folder(), "changes.crl", NULL, DAY);
+	reload();
+	SSL_CTX_free(tls);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
+/*
+ * The ticket of a certificate that is good for a few seconds more. Where one is
+ * optional, a client that has none at hand comes in afterwards too, as nobody.
+ */
+START_TEST(a_session_ends_with_its_certificate)
+{
+	enum { LIFE = 5, PAUSE = 50000, TRIES = 1200 };
+	SSL_CTX *tls = client_with(versions[_i], NULL, NULL);
+	bool resumed = true;
+	SSL_SESSION *session;
+
+	issue(stage_folder(), &(struct certificate){ .file = "short.pem", .until = LIFE });
+	session = expect_relay(client_with(versions[_i], "short.pem", NULL), NULL, "optional",
+	                       "client-cert=CN=short.pem");
+	for (unsigned n = 0; resumed; n++) {
+		struct peer *client = connect_to("optional", tls, session);
+
+		peer_open(client);
+		resumed = peer_was_resumed(client);
+		ck_assert(n < TRIES && (resumed || n > 0));
+		peer_rst(client);
+		(void)daemon_expect_log(stage_daemon(), "event=relay client=%s %s",
+		                        peer_name(client),
+		                        resumed ? "client-cert=CN=short.pem" : "!client-cert");
+		(void)usleep(PAUSE); /* of time itself nobody tells */
+	}
+	SSL_CTX_free(tls);
+	SSL_SESSION_free(session);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client_certificates");
+	TCase *tcase = scene_case(suite, "client certificates", open_stage);
+
+	tcase_add_loop_test(tcase, a_good_one_comes_in_and_is_known, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_good_one_may_be_from_far_away, 0, VERSIONS);
+	tcase_add_loop_test(tcase, what_is_in_client_ca_need_not_be_sent, 0, VERSIONS);
+	tcase_add_loop_test(tcase, without_a_certificate_nobody_comes_in, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_bad_one_is_worse_than_none, 0, VERSIONS);
+	tcase_add_loop_test(tcase, optional_is_none_or_a_good_one, 0, VERSIONS);
+	tcase_add_loop_test(tcase, whoever_has_not_the_key_is_somebody_else, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_revoked_one_is_refused, 0, VERSIONS);
+	tcase_add_loop_test(tcase, so_is_whom_a_revoked_authority_vouches_for, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_list_that_is_missing_or_old_refuses, 0, VERSIONS);
+	tcase_add_loop_test(tcase, who_is_on_the_list_comes_in, 0, VERSIONS);
+	tcase_add_loop_test(tcase, being_on_the_list_is_not_enough, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_resumed_session_is_whose_it_was, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_session_is_of_use_where_it_was_made, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_reload_revokes_what_could_be_resumed, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_session_ends_with_its_certificate, 0, VERSIONS);
+	scene_last(tcase);
+	return scene_run(suite);
+}
