@@ -125,6 +125,7 @@ static void config_free_listener(struct listener_config *listener)
 	free(listener->binds);
 	config_free_texts(&listener->certs);
 	config_free_texts(&listener->keys);
+	config_free_texts(&listener->ocsps);
 	config_free_texts(&listener->cert_dirs);
 	free(listener->ciphers);
 	free(listener->ciphersuites);

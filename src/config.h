@@ -109,6 +109,7 @@ struct listener_config {
 
 	struct text_list certs; /* PEM chains */
 	struct text_list keys;  /* PEM, one for each of certs; none: they are in those */
+	struct text_list ocsps; /* DER, one for each of certs; none: beside those, if at all */
 	struct text_list cert_dirs;     /* folders of certificates, beside those */
 	enum unknown_sni unknown_sni;
 	enum tls_version tls_min;

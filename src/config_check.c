@@ -330,20 +330,25 @@ static void check_folders(struct draft *draft, const struct draft_section *secti
 	}
 }
 
+static void check_one_for_each(struct draft *draft, const struct draft_section *section,
+                               const char *key, size_t n, size_t n_certs)
+{
+	if (n > 0 && n != n_certs)
+		draft_fail_key(draft, section, check_line_of(section, key, n - 1), key,
+		               "there are %zu for %zu of cert: one for each, in their order, or "
+		               "none",
+		               n, n_certs);
+}
+
+/* A staple that cannot be read is left out when it is loaded, and that is told. */
 static void check_certificates(struct draft *draft, const struct draft_section *section,
                                const struct listener_config *listener)
 {
-	const size_t n_certs = listener->certs.n;
-	const size_t n_keys = listener->keys.n;
-
 	if (draft_find(section, "cert") == NULL && draft_find(section, "cert-dir") == NULL)
 		draft_fail_key(draft, section, section->line, "cert",
 		               "is missing; without TLS say mode = tcp");
-	else if (n_keys > 0 && n_keys != n_certs)
-		draft_fail_key(draft, section, check_line_of(section, "key", n_keys - 1), "key",
-		               "there are %zu for %zu of cert: one for each, in their order, or "
-		               "none",
-		               n_keys, n_certs);
+	check_one_for_each(draft, section, "key", listener->keys.n, listener->certs.n);
+	check_one_for_each(draft, section, "ocsp", listener->ocsps.n, listener->certs.n);
 	check_all_readable(draft, section, "cert", &listener->certs);
 	check_all_readable(draft, section, "key", &listener->keys);
 	check_folders(draft, section, "cert-dir", &listener->cert_dirs);
@@ -382,9 +387,10 @@ static void check_tls(struct draft *draft, const struct draft_section *section,
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert",        "key",       "cert-dir",     "unknown-sni",  "tls-min",
-		"tls-max",     "ciphers",   "ciphersuites", "groups",       "sigalgs",
-		"client-auth", "client-ca", "client-crl",   "client-allow", "client-depth",
+		"cert",         "key",        "ocsp",         "cert-dir",
+		"unknown-sni",  "tls-min",    "tls-max",      "ciphers",
+		"ciphersuites", "groups",     "sigalgs",      "client-auth",
+		"client-ca",    "client-crl", "client-allow", "client-depth",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

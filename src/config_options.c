@@ -265,6 +265,7 @@ const struct option_row option_rows[] = {
 	  option_set_bind },
 	LISTENER_TEXTS("cert", certs, option_set_texts),
 	LISTENER_TEXTS("key", keys, option_set_texts),
+	LISTENER_TEXTS("ocsp", ocsps, option_set_texts),
 	LISTENER_TEXTS("cert-dir", cert_dirs, option_set_texts),
 	LISTENER_TEXTS("client-ca", client.ca, option_set_texts),
 	LISTENER_TEXTS("client-crl", client.crl, option_set_texts),

@@ -155,12 +155,14 @@ static void generation_log_certificates(const struct generation *generation)
 	const size_t n = tls_store_count(generation->store);
 	size_t skipped = 0;
 	size_t names = 0;
+	size_t staples = 0;
 	struct log_line line;
 
 	for (size_t i = 0; i < generation->config->n_listeners; i++) {
 		if (generation->catalogs[i] == NULL)
 			continue;
 		names += tls_catalog_count_names(generation->catalogs[i]);
+		staples += tls_catalog_count_staples(generation->catalogs[i]);
 		skipped += tls_catalog_count_skipped(generation->catalogs[i]);
 	}
 	if (n + skipped == 0)
@@ -170,6 +172,7 @@ static void generation_log_certificates(const struct generation *generation)
 	log_number(&line, "kept", tls_store_count_kept(generation->store));
 	log_number(&line, "skipped", skipped);
 	log_number(&line, "names", names);
+	log_number(&line, "staples", staples);
 	log_end(&line);
 }
 

@@ -307,7 +307,7 @@ void socket_release(struct socket *sock)
 void socket_shut(struct socket *sock)
 {
 	sock->finishing = true;
-	(void)socket_flush(sock); /* what it says shows in socket_is_broken() */
+	(void)socket_flush(sock); /* what it says shows in sock->broken */
 }
 
 enum io socket_drain(struct socket *sock, void *room, size_t len, size_t *got)
@@ -369,11 +369,6 @@ const struct tls_facts *socket_tls_facts(const struct socket *sock)
 	return sock->ops->facts(sock);
 }
 
-bool socket_is_broken(const struct socket *sock)
-{
-	return sock->broken;
-}
-
 enum ending_kind socket_loss(struct socket *sock)
 {
 	socklen_t len = sizeof(int);
@@ -396,11 +391,6 @@ bool socket_has_alerted(const struct socket *sock)
 bool socket_is_finished(const struct socket *sock)
 {
 	return sock->finished;
-}
-
-bool socket_peer_is_gone(const struct socket *sock)
-{
-	return sock->eof || sock->error != 0;
 }
 
 size_t socket_unsent(const struct socket *sock)

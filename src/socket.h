@@ -170,8 +170,6 @@ int socket_error(const struct socket *sock);
 /* NULL for a plain socket. */
 const struct tls_facts *socket_tls_facts(const struct socket *sock);
 
-/* True when nothing can be sent on this socket any more. */
-bool socket_is_broken(const struct socket *sock);
 /*
  * How the peer was lost, though bytes of its stream may still wait to be read;
  * ENDING_NONE if it was not. Asks the kernel if that has news: for a source
@@ -182,8 +180,6 @@ enum ending_kind socket_loss(struct socket *sock);
 bool socket_has_alerted(const struct socket *sock);
 /* True once our FIN is with the kernel. */
 bool socket_is_finished(const struct socket *sock);
-/* True once the peer's FIN was read: it can send nothing that would reset us. */
-bool socket_peer_is_gone(const struct socket *sock);
 /* Bytes the kernel has not taken, as they go on the wire; stays when closed. */
 size_t socket_unsent(const struct socket *sock);
 /* Bytes the peer's kernel has not acknowledged; 0 when that cannot be known. */

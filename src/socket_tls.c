@@ -21,6 +21,7 @@
 #include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_stapling.h"
 
 enum {
 	/* Nobody says anything longer in one flight of a handshake, usually. */
@@ -153,6 +154,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 	}
 	if (!*shaken)
 		return socket_tls_refused(tls);
+	tls_stapling_end(tls->ssl);
 	socket_tls_learn(tls);
 	socket_tls_acknowledge(tls);
 	return IO_DONE;

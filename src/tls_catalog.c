@@ -11,6 +11,7 @@
 #include "table.h"
 #include "tls_context.h"
 #include "tls_loader.h"
+#include "tls_staple.h"
 #include "tls_store.h"
 
 enum { TLS_NAME_MOST = 255 };
@@ -20,6 +21,8 @@ struct tls_catalog {
 	struct tls_set first;           /* the default */
 	time_t now;
 	size_t n;
+	size_t n_staples;
+	bool is_stapled;                /* now or later: there may be stale ones */
 	size_t n_skipped;
 };
 
@@ -109,6 +112,10 @@ static bool tls_catalog_add(struct tls_catalog_maker *maker,
 	struct tls_catalog *catalog = maker->catalog;
 	bool told = false;
 
+	if (tls_staple_holds(credential->staple, catalog->now))
+		catalog->n_staples++;
+	if (credential->staple != NULL && credential->staple->der != NULL)
+		catalog->is_stapled = true;
 	if (catalog->n++ == 0)
 		catalog->first.of[credential->kind] = credential;
 	tls_inspect(credential, tls_store_loader(maker->store), maker->report, maker->arg);
@@ -121,19 +128,21 @@ static bool tls_catalog_add(struct tls_catalog_maker *maker,
 /* ---- files ---- */
 
 /* A file that somebody named. */
-static bool tls_catalog_add_pair(struct tls_catalog_maker *maker, const char *cert, const char *key)
+static bool tls_catalog_add_named(struct tls_catalog_maker *maker, const struct tls_source *source)
 {
 	const struct tls_credential *credential =
-		tls_store_get(maker->store, cert, key, maker->reason);
+		tls_store_get(maker->store, source, maker->reason);
 
 	return credential != NULL && tls_catalog_add(maker, credential);
 }
 
 /* One that was found: if it is of no use the others are. */
-static bool tls_catalog_try_pair(struct tls_catalog_maker *maker, const char *cert, const char *key)
+static bool tls_catalog_try_found(struct tls_catalog_maker *maker, const char *cert,
+                                  const char *key)
 {
+	const struct tls_source source = { .cert = cert, .key = key };
 	char why[TLS_REASON_ROOM];
-	const struct tls_credential *credential = tls_store_get(maker->store, cert, key, why);
+	const struct tls_credential *credential = tls_store_get(maker->store, &source, why);
 
 	if (credential != NULL)
 		return tls_catalog_add(maker, credential);
@@ -163,10 +172,10 @@ static bool tls_catalog_add_entry(struct tls_catalog_maker *maker, const char *f
 	    snprintf(key, sizeof(key), "%s/%s/privkey.pem", folder, name) >= PATH_MAX)
 		return true;
 	if (tls_catalog_is_there(cert, false))
-		return tls_catalog_try_pair(maker, cert, key);
+		return tls_catalog_try_found(maker, cert, key);
 	cert[strlen(folder) + 1 + len] = '\0';
 	if (len > 4 && strcmp(name + len - 4, ".pem") == 0 && !tls_catalog_is_there(cert, true))
-		return tls_catalog_try_pair(maker, cert, NULL);
+		return tls_catalog_try_found(maker, cert, NULL);
 	return true;
 }
 
@@ -191,10 +200,16 @@ static bool tls_catalog_add_folder(struct tls_catalog_maker *maker, const char *
 static bool tls_catalog_fill(struct tls_catalog_maker *maker,
                              const struct listener_config *listener)
 {
-	for (size_t i = 0; i < listener->certs.n; i++)
-		if (!tls_catalog_add_pair(maker, listener->certs.texts[i],
-		                          listener->keys.n > 0 ? listener->keys.texts[i] : NULL))
+	for (size_t i = 0; i < listener->certs.n; i++) {
+		const struct tls_source source = {
+			.cert = listener->certs.texts[i],
+			.key = listener->keys.n > 0 ? listener->keys.texts[i] : NULL,
+			.ocsp = listener->ocsps.n > 0 ? listener->ocsps.texts[i] : NULL,
+		};
+
+		if (!tls_catalog_add_named(maker, &source))
 			return false;
+	}
 	for (size_t i = 0; i < listener->cert_dirs.n; i++)
 		if (!tls_catalog_add_folder(maker, listener->cert_dirs.texts[i]))
 			return false;
@@ -290,6 +305,13 @@ const struct tls_set *tls_catalog_find(const struct tls_catalog *catalog, const 
 	return exact;
 }
 
+const struct tls_set *tls_catalog_choose(const struct tls_catalog *catalog, const char *name)
+{
+	const struct tls_set *set = name != NULL ? tls_catalog_find(catalog, name) : NULL;
+
+	return set != NULL ? set : tls_catalog_default(catalog);
+}
+
 size_t tls_catalog_count(const struct tls_catalog *catalog)
 {
 	return catalog->n;
@@ -298,6 +320,16 @@ size_t tls_catalog_count(const struct tls_catalog *catalog)
 size_t tls_catalog_count_names(const struct tls_catalog *catalog)
 {
 	return catalog->names.n;
+}
+
+bool tls_catalog_is_stapled(const struct tls_catalog *catalog)
+{
+	return catalog->is_stapled;
+}
+
+size_t tls_catalog_count_staples(const struct tls_catalog *catalog)
+{
+	return catalog->n_staples;
 }
 
 size_t tls_catalog_count_skipped(const struct tls_catalog *catalog)

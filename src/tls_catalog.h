@@ -37,9 +37,16 @@ const struct tls_set *tls_catalog_default(const struct tls_catalog *catalog);
 /* NULL: nobody knows that name. */
 const struct tls_set *tls_catalog_find(const struct tls_catalog *catalog, const char *name);
 
-/* Certificates and names there are, and files that were skipped. */
+/* What a client gets that asks for name; NULL: for none. */
+const struct tls_set *tls_catalog_choose(const struct tls_catalog *catalog, const char *name);
+
+/* True when there is a staple that holds, or did, or will. */
+bool tls_catalog_is_stapled(const struct tls_catalog *catalog);
+
+/* Certificates, names and staples that hold there are, and files that were skipped. */
 size_t tls_catalog_count(const struct tls_catalog *catalog);
 size_t tls_catalog_count_names(const struct tls_catalog *catalog);
+size_t tls_catalog_count_staples(const struct tls_catalog *catalog);
 size_t tls_catalog_count_skipped(const struct tls_catalog *catalog);
 
 #endif

@@ -20,6 +20,7 @@
 #include "tls_catalog.h"
 #include "tls_client.h"
 #include "tls_error.h"
+#include "tls_stapling.h"
 
 #define TLS_CIPHERS                                                  \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -163,10 +164,10 @@ static bool tls_context_use_set(SSL_CTX *ctx, const struct tls_set *set)
 static int tls_context_on_certificate(SSL *ssl, void *arg)
 {
 	const struct tls_catalog *catalog = arg;
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct tls_set *set = name != NULL ? tls_catalog_find(catalog, name) : NULL;
+	const struct tls_set *set =
+		tls_catalog_choose(catalog, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
 
-	if (set == NULL || memcmp(set, tls_catalog_default(catalog), sizeof(*set)) == 0)
+	if (memcmp(set, tls_catalog_default(catalog), sizeof(*set)) == 0)
 		return 1;
 	SSL_certs_clear(ssl);
 	for (int i = 0; i < TLS_KINDS; i++) {
@@ -196,6 +197,8 @@ static bool tls_context_set_certificates(SSL_CTX *ctx, const struct listener_con
 		return false;
 	if (tls_catalog_count(catalog) > 1)
 		SSL_CTX_set_cert_cb(ctx, tls_context_on_certificate, catalog);
+	if (tls_catalog_is_stapled(catalog))
+		tls_stapling_set(ctx, catalog);
 	if (listener->unknown_sni == UNKNOWN_SNI_DEFAULT)
 		return true;
 	return SSL_CTX_set_tlsext_servername_callback(ctx, tls_context_on_name) == 1 &&
@@ -283,9 +286,4 @@ void tls_context_free(struct tls_context *context)
 SSL *tls_context_new_ssl(struct tls_context *context)
 {
 	return SSL_new(context->ctx);
-}
-
-bool tls_context_verifies(const struct tls_context *context)
-{
-	return SSL_CTX_get_verify_mode(context->ctx) != SSL_VERIFY_NONE;
 }

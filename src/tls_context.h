@@ -47,7 +47,4 @@ void tls_context_free(struct tls_context *context);
 /* A new connection's SSL, owned by the caller; NULL: out of memory. */
 SSL *tls_context_new_ssl(struct tls_context *context);
 
-/* True when the context verifies whom it connects to. */
-bool tls_context_verifies(const struct tls_context *context);
-
 #endif

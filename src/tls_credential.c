@@ -11,36 +11,7 @@
 
 #include "tls_context.h"
 #include "tls_error.h"
-
-/* ---- files ---- */
-
-bool tls_file_look(struct tls_file *file, const char *path)
-{
-	struct stat status;
-
-	if (stat(path, &status) != 0)
-		return false;
-	file->device = status.st_dev;
-	file->inode = status.st_ino;
-	file->size = status.st_size;
-	file->modified = status.st_mtim;
-	file->changed = status.st_ctim;
-	return true;
-}
-
-static bool tls_file_same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-bool tls_file_is_same(const struct tls_file *a, const struct tls_file *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       tls_file_same_time(a->modified, b->modified) &&
-	       tls_file_same_time(a->changed, b->changed);
-}
-
-/* ---- what a certificate says ---- */
+#include "tls_staple.h"
 
 /* TLS_KINDS: nothing that TLS 1.2 or 1.3 can sign with. */
 static enum tls_kind tls_credential_kind(const EVP_PKEY *key)
@@ -60,7 +31,7 @@ static enum tls_kind tls_credential_kind(const EVP_PKEY *key)
 	return TLS_KINDS;
 }
 
-static time_t tls_credential_time(const ASN1_TIME *time)
+time_t tls_time(const ASN1_TIME *time)
 {
 	struct tm tm;
 
@@ -133,8 +104,8 @@ static bool tls_credential_read(struct tls_credential *credential, const char *a
 	/* What X509_V_FLAG needs is looked up now, for later it would take a lock. */
 	(void)X509_check_purpose(credential->certificate, -1, 0);
 	credential->kind = tls_credential_kind(credential->key);
-	credential->not_before = tls_credential_time(X509_get0_notBefore(certificate));
-	credential->not_after = tls_credential_time(X509_get0_notAfter(certificate));
+	credential->not_before = tls_time(X509_get0_notBefore(certificate));
+	credential->not_after = tls_time(X509_get0_notAfter(certificate));
 	if (credential->kind == TLS_KINDS) {
 		(void)snprintf(reason, TLS_REASON_ROOM, "%s: TLS has no use for this kind of key",
 		               about);
@@ -174,6 +145,29 @@ struct tls_credential *tls_credential_new(X509 *certificate, STACK_OF(X509) * ch
 	return NULL;
 }
 
+static void tls_credential_share(const struct tls_credential *credential)
+{
+	/* They fail on wrong counts only. */
+	(void)X509_up_ref(credential->certificate);
+	(void)EVP_PKEY_up_ref(credential->key);
+}
+
+struct tls_credential *tls_credential_copy(const struct tls_credential *credential, char *reason)
+{
+	STACK_OF(X509) *chain = NULL;
+
+	if (credential->chain != NULL) {
+		chain = X509_chain_up_ref(credential->chain);
+		if (chain == NULL) {
+			(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+			return NULL;
+		}
+	}
+	tls_credential_share(credential);
+	return tls_credential_new(credential->certificate, chain, credential->key,
+	                          credential->cert_file.path, reason);
+}
+
 struct tls_credential *tls_credential_hold(struct tls_credential *credential)
 {
 	(void)atomic_fetch_add(&credential->references, 1);
@@ -187,6 +181,7 @@ void tls_credential_release(struct tls_credential *credential)
 	X509_free(credential->certificate);
 	sk_X509_pop_free(credential->chain, X509_free);
 	EVP_PKEY_free(credential->key);
+	tls_staple_free(credential->staple);
 	free(credential->names);
 	free(credential->cert_file.path);
 	free(credential->key_file.path);

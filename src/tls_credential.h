@@ -11,10 +11,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <openssl/x509.h>
+
+#include "tls_file.h"
+
+struct tls_staple;
 
 /* OpenSSL has a place for one credential of each kind, and takes the best that a client can use. */
 enum tls_kind {
@@ -24,16 +27,6 @@ enum tls_kind {
 	TLS_KIND_ED25519,
 	TLS_KIND_ED448,
 	TLS_KINDS,
-};
-
-/* A file as it was when it was read; equal: it has not changed since. */
-struct tls_file {
-	char *path;
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-	struct timespec changed;
 };
 
 struct tls_credential {
@@ -48,6 +41,7 @@ struct tls_credential {
 	char *names; /* in lower case, one behind the other; the last one is empty */
 	struct tls_file cert_file;
 	struct tls_file key_file; /* without a path: cert_file holds the key */
+	struct tls_staple *staple; /* owned; NULL: there is none */
 };
 
 /*
@@ -57,6 +51,9 @@ struct tls_credential {
 struct tls_credential *tls_credential_new(X509 *certificate, STACK_OF(X509) * chain, EVP_PKEY *key,
                                           const char *about, char *reason);
 
+/* The same once more, but for its files and staple. NULL: reason says why. */
+struct tls_credential *tls_credential_copy(const struct tls_credential *credential, char *reason);
+
 /* From any thread. */
 struct tls_credential *tls_credential_hold(struct tls_credential *credential);
 /* NULL is fine. */
@@ -65,8 +62,7 @@ void tls_credential_release(struct tls_credential *credential);
 /* True when it is neither expired nor of the future. */
 bool tls_credential_is_valid(const struct tls_credential *credential, time_t now);
 
-/* What it is at path now. False: errno. */
-bool tls_file_look(struct tls_file *file, const char *path);
-bool tls_file_is_same(const struct tls_file *a, const struct tls_file *b);
+/* 0: it is malformed. */
+time_t tls_time(const ASN1_TIME *time);
 
 #endif

@@ -2,21 +2,39 @@
 #include "tls_inspect.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "tls_loader.h"
+#include "tls_staple.h"
 
 enum { TLS_INSPECT_WARNING = 14 * 24 * 3600 };
+
+const char *tls_date(time_t date, char text[TLS_DATE_ROOM])
+{
+	struct tm tm;
+
+	*text = '\0';
+	if (gmtime_r(&date, &tm) != NULL)
+		(void)strftime(text, TLS_DATE_ROOM, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return text;
+}
+
+static void tls_inspect_report_date(const char *file, const char *problem, time_t date,
+                                    tls_report *report, void *arg)
+{
+	char text[TLS_DATE_ROOM];
+
+	report(arg, &(struct tls_finding){ file, problem, tls_date(date, text) });
+}
 
 static void tls_inspect_dates(const struct tls_credential *credential, time_t now,
                               tls_report *report, void *arg)
 {
 	const char *problem = NULL;
 	time_t date = credential->not_after;
-	char text[32] = "";
-	struct tm tm;
 
 	if (credential->not_before > now) {
 		problem = "not_yet_valid";
@@ -26,11 +44,8 @@ static void tls_inspect_dates(const struct tls_credential *credential, time_t no
 	} else if (credential->not_after - now < TLS_INSPECT_WARNING) {
 		problem = "expires";
 	}
-	if (problem == NULL)
-		return;
-	if (gmtime_r(&date, &tm) != NULL)
-		(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	report(arg, &(struct tls_finding){ credential->cert_file.path, problem, text });
+	if (problem != NULL)
+		tls_inspect_report_date(credential->cert_file.path, problem, date, report, arg);
 }
 
 /* The last certificate of the chain that is linked to the one before, from the leaf on. */
@@ -53,18 +68,10 @@ static X509 *tls_inspect_last(const struct tls_credential *credential, bool *in_
 
 static bool tls_inspect_is_trusted(X509 *certificate, struct tls_loader *loader)
 {
-	X509_STORE *trusted = tls_loader_trusted(loader);
-	X509_STORE_CTX *search = X509_STORE_CTX_new();
-	X509 *issuer = NULL;
-	bool found = false;
+	X509 *issuer = tls_loader_find_issuer(loader, certificate);
 
-	if (trusted != NULL && search != NULL &&
-	    X509_STORE_CTX_init(search, trusted, certificate, NULL) == 1)
-		found = X509_STORE_CTX_get1_issuer(&issuer, search, certificate) == 1;
 	X509_free(issuer);
-	X509_STORE_CTX_free(search);
-	ERR_clear_error();
-	return found;
+	return issuer != NULL;
 }
 
 /* It names a place where its issuer's certificate is to be had: authorities that all know do. */
@@ -105,9 +112,44 @@ static void tls_inspect_chain(const struct tls_credential *credential, struct tl
 		report(arg, &finding);
 }
 
+/* ---- staple ---- */
+
+static void tls_inspect_one_staple(const struct tls_staple *staple, time_t now, tls_report *report,
+                                   void *arg)
+{
+	const char *file = staple->file.path;
+	struct tls_finding finding = { file, "staple_unusable", staple->flaw };
+
+	if (staple->error != 0)
+		finding.detail = strerror(staple->error);
+	if (staple->flaw != NULL)
+		report(arg, &finding);
+	else if (staple->revoked)
+		report(arg,
+		       &(struct tls_finding){ file, "revoked", "that is what its authority says" });
+	if (staple->der != NULL && staple->until <= now)
+		tls_inspect_report_date(file, "staple_expired", staple->until, report, arg);
+	if (staple->der != NULL && staple->from > now)
+		tls_inspect_report_date(file, "staple_not_yet_valid", staple->from, report, arg);
+}
+
+static void tls_inspect_staple(const struct tls_credential *credential, time_t now,
+                               tls_report *report, void *arg)
+{
+	if (credential->staple != NULL)
+		tls_inspect_one_staple(credential->staple, now, report, arg);
+	if (!tls_staple_holds(credential->staple, now) &&
+	    tls_staple_is_a_must(credential->certificate))
+		report(arg, &(struct tls_finding){ credential->cert_file.path, "staple_missing",
+		                                   "it tells clients to insist on one" });
+}
+
 void tls_inspect(const struct tls_credential *credential, struct tls_loader *loader,
                  tls_report *report, void *arg)
 {
-	tls_inspect_dates(credential, time(NULL), report, arg);
+	const time_t now = time(NULL);
+
+	tls_inspect_dates(credential, now, report, arg);
 	tls_inspect_chain(credential, loader, report, arg);
+	tls_inspect_staple(credential, now, report, arg);
 }

@@ -15,11 +15,8 @@
 #include "tls_context.h"
 #include "tls_error.h"
 
-enum {
-	TLS_LOADER_FILE_MOST = 1 << 20,
-	/* More than this many authorities are looked at as if each were new. */
-	TLS_LOADER_KNOWN_MOST = 64,
-};
+/* More than this many authorities are looked at as if each were new. */
+enum { TLS_LOADER_KNOWN_MOST = 64 };
 
 /* A certificate of a chain, and what it was parsed from. */
 struct tls_known {
@@ -76,48 +73,31 @@ void tls_loader_free(struct tls_loader *loader)
 	free(loader);
 }
 
-X509_STORE *tls_loader_trusted(struct tls_loader *loader)
+static X509_STORE *tls_loader_trusted(struct tls_loader *loader)
 {
 	if (loader->trusted == NULL) {
 		loader->trusted = X509_STORE_new();
 		if (loader->trusted != NULL)
 			(void)X509_STORE_set_default_paths(loader->trusted); /* or it is empty */
-		ERR_clear_error();
 	}
 	return loader->trusted;
 }
 
-/* ---- files ---- */
-
-unsigned char *tls_file_read(const char *path, size_t *len)
+X509 *tls_loader_find_issuer(struct tls_loader *loader, X509 *certificate)
 {
-	FILE *file = fopen(path, "re");
-	struct stat status;
-	unsigned char *room = NULL;
-	size_t most = 0;
-	int error;
+	X509_STORE *trusted = tls_loader_trusted(loader);
+	X509_STORE_CTX *search = X509_STORE_CTX_new();
+	X509 *issuer = NULL;
 
-	*len = 0;
-	if (file != NULL && fstat(fileno(file), &status) == 0)
-		most = status.st_size < TLS_LOADER_FILE_MOST ? (size_t)status.st_size + 1
-		                                             : TLS_LOADER_FILE_MOST;
-	if (most > 0)
-		room = OPENSSL_malloc(most);
-	if (room != NULL) {
-		setbuf(file, NULL); /* a key shall be in room alone */
-		*len = fread(room, 1, most, file);
-	}
-	error = errno;
-	if (room != NULL && (*len == most || ferror(file))) {
-		error = *len == most ? EFBIG : errno;
-		OPENSSL_clear_free(room, *len);
-		room = NULL;
-	}
-	if (file != NULL)
-		(void)fclose(file); /* only read from */
-	errno = error;
-	return room;
+	if (trusted != NULL && search != NULL &&
+	    X509_STORE_CTX_init(search, trusted, certificate, NULL) == 1)
+		(void)X509_STORE_CTX_get1_issuer(&issuer, search, certificate);
+	X509_STORE_CTX_free(search);
+	ERR_clear_error();
+	return issuer;
 }
+
+/* ---- files ---- */
 
 /* A file without a name, like the demo's, nobody else can open. */
 static bool tls_loader_is_public(const char *path)

@@ -26,10 +26,7 @@ void tls_loader_free(struct tls_loader *loader);
 struct tls_credential *tls_loader_load(struct tls_loader *loader, const char *cert, const char *key,
                                        char *reason);
 
-/* The system's trust store, to see whether a chain leads there; NULL: there is none. Borrowed. */
-X509_STORE *tls_loader_trusted(struct tls_loader *loader);
-
-/* A whole file, at most a megabyte, to be freed with OPENSSL_clear_free(); NULL: errno. */
-unsigned char *tls_file_read(const char *path, size_t *len);
+/* Who issued it, of those whom the system trusts; a new reference. NULL: none of them. */
+X509 *tls_loader_find_issuer(struct tls_loader *loader, X509 *certificate);
 
 #endif

@@ -8,6 +8,7 @@
 #include "table.h"
 #include "tls_context.h"
 #include "tls_loader.h"
+#include "tls_staple.h"
 
 struct tls_store {
 	struct table by_path;   /* of the file with the certificate */
@@ -88,67 +89,142 @@ static struct tls_credential *tls_store_add(struct tls_store *store,
 	return credential;
 }
 
-static struct tls_credential *tls_store_find(const struct tls_store *store, const char *cert,
-                                             const char *key)
+static bool tls_store_same_text(const char *a, const char *b)
 {
-	struct tls_credential *credential =
-		store != NULL ? table_find(&store->by_path, cert) : NULL;
-	const char *its_key;
-
-	if (credential == NULL)
-		return NULL;
-	its_key = credential->key_file.path;
-	if (key == NULL || its_key == NULL)
-		return key == its_key ? credential : NULL;
-	return strcmp(key, its_key) == 0 ? credential : NULL;
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-static bool tls_store_is_current(const struct tls_credential *credential,
-                                 const struct tls_file *cert, const struct tls_file *key)
+static struct tls_credential *tls_store_find(const struct tls_store *store,
+                                             const struct tls_source *source)
 {
-	return tls_file_is_same(&credential->cert_file, cert) &&
-	       (credential->key_file.path == NULL || tls_file_is_same(&credential->key_file, key));
+	struct tls_credential *credential =
+		store != NULL ? table_find(&store->by_path, source->cert) : NULL;
+	const struct tls_staple *staple = credential != NULL ? credential->staple : NULL;
+
+	if (credential == NULL || !tls_store_same_text(source->key, credential->key_file.path) ||
+	    !tls_store_same_text(source->ocsp,
+	                         staple != NULL && staple->named ? staple->file.path : NULL))
+		return NULL;
+	return credential;
 }
 
 /* What the files were before they are read: a change in between is found by the next reload. */
-static struct tls_credential *tls_store_load(struct tls_store *store, const struct tls_file *cert,
-                                             const struct tls_file *key, char *reason)
+struct tls_look {
+	struct tls_file cert;
+	struct tls_file key;
+	struct tls_file staple;
+	bool stapled;           /* there is something to be read */
+};
+
+/* Where the staple is, if there is one; NULL: out of memory. */
+static char *tls_store_staple_path(const struct tls_source *source)
+{
+	char *path;
+
+	if (source->ocsp != NULL)
+		return strdup(source->ocsp);
+	return asprintf(&path, "%s.ocsp", source->cert) < 0 ? NULL : path;
+}
+
+/* Loading says what is wrong with a file that is not there. */
+static void tls_store_look(struct tls_look *look, const struct tls_source *source, char *staple)
+{
+	*look = (struct tls_look){ .cert = { .path = (char *)source->cert },
+		                   .key = { .path = (char *)source->key },
+		                   .staple = { .path = staple } };
+	(void)tls_file_look(&look->cert, source->cert);
+	if (source->key != NULL)
+		(void)tls_file_look(&look->key, source->key);
+	look->stapled = tls_file_look(&look->staple, staple) || source->ocsp != NULL;
+}
+
+static bool tls_store_is_current(const struct tls_credential *credential,
+                                 const struct tls_look *look)
+{
+	return tls_file_is_same(&credential->cert_file, &look->cert) &&
+	       (credential->key_file.path == NULL ||
+	        tls_file_is_same(&credential->key_file, &look->key));
+}
+
+static bool tls_store_is_stapled(const struct tls_credential *credential,
+                                 const struct tls_look *look)
+{
+	const struct tls_staple *staple = credential->staple;
+
+	if (staple == NULL || !look->stapled)
+		return staple == NULL && !look->stapled;
+	return tls_file_is_same(&staple->file, &look->staple);
+}
+
+static bool tls_store_complete(struct tls_store *store, struct tls_credential *credential,
+                               const struct tls_source *source, const struct tls_look *look)
+{
+	credential->cert_file = look->cert;
+	credential->key_file = look->key;
+	credential->cert_file.path = strdup(source->cert);
+	credential->key_file.path = source->key != NULL ? strdup(source->key) : NULL;
+	if (look->stapled)
+		credential->staple =
+			tls_staple_load(&look->staple, source->ocsp != NULL,
+		                        credential->certificate, credential->chain, store->loader);
+	return credential->cert_file.path != NULL &&
+	       (source->key == NULL || credential->key_file.path != NULL) &&
+	       (!look->stapled || credential->staple != NULL);
+}
+
+/* Anew, or from what one of the generation before has but for the staple. */
+static struct tls_credential *tls_store_load(struct tls_store *store,
+                                             const struct tls_credential *old,
+                                             const struct tls_source *source,
+                                             const struct tls_look *look, char *reason)
 {
 	struct tls_credential *credential =
-		tls_loader_load(store->loader, cert->path, key->path, reason);
+		old != NULL ? tls_credential_copy(old, reason)
+			    : tls_loader_load(store->loader, source->cert, source->key, reason);
 
 	if (credential == NULL)
 		return NULL;
-	credential->cert_file = *cert;
-	credential->key_file = *key;
-	credential->cert_file.path = strdup(cert->path);
-	credential->key_file.path = key->path != NULL ? strdup(key->path) : NULL;
-	if (credential->cert_file.path != NULL &&
-	    (key->path == NULL || credential->key_file.path != NULL))
+	if (tls_store_complete(store, credential, source, look))
 		return tls_store_add(store, credential, reason);
 	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
 	tls_credential_release(credential);
 	return NULL;
 }
 
-struct tls_credential *tls_store_get(struct tls_store *store, const char *cert, const char *key,
+static struct tls_credential *tls_store_make(struct tls_store *store,
+                                             const struct tls_source *source,
+                                             const struct tls_look *look, char *reason)
+{
+	struct tls_credential *old = tls_store_find(store->previous, source);
+	struct tls_credential *made;
+
+	if (old == NULL || !tls_store_is_current(old, look))
+		return tls_store_load(store, NULL, source, look, reason);
+	if (tls_store_is_stapled(old, look))
+		made = tls_store_add(store, tls_credential_hold(old), reason);
+	else
+		made = tls_store_load(store, old, source, look, reason);
+	if (made != NULL)
+		store->n_kept++;
+	return made;
+}
+
+struct tls_credential *tls_store_get(struct tls_store *store, const struct tls_source *source,
                                      char *reason)
 {
-	struct tls_credential *found = tls_store_find(store, cert, key);
-	struct tls_file cert_file = { .path = (char *)cert };
-	struct tls_file key_file = { .path = (char *)key };
+	struct tls_credential *found = tls_store_find(store, source);
+	struct tls_look look;
+	char *staple;
 
 	if (found != NULL)
 		return found;
-	/* Loading says what is wrong with a file that is not there. */
-	(void)tls_file_look(&cert_file, cert);
-	if (key != NULL)
-		(void)tls_file_look(&key_file, key);
-	found = tls_store_find(store->previous, cert, key);
-	if (found == NULL || !tls_store_is_current(found, &cert_file, &key_file))
-		return tls_store_load(store, &cert_file, &key_file, reason);
-	found = tls_store_add(store, tls_credential_hold(found), reason);
-	if (found != NULL)
-		store->n_kept++;
+	staple = tls_store_staple_path(source);
+	if (staple == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return NULL;
+	}
+	tls_store_look(&look, source, staple);
+	found = tls_store_make(store, source, &look, reason);
+	free(staple);
 	return found;
 }

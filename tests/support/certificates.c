@@ -14,11 +14,6 @@ enum { DAY = 24 * 3600 };
 
 #define NAMES(name) "DNS:" name ",DNS:localhost,IP:127.0.0.1"
 
-struct issuer {
-	X509 *cert;
-	EVP_PKEY *key;
-};
-
 static void certificates_extend(X509 *cert, X509 *issuer, int nid, const char *value)
 {
 	X509V3_CTX context;
@@ -76,9 +71,26 @@ static void certificates_save(const char *folder, const char *file, X509 *cert, 
 	ck_assert_int_eq(fclose(out), 0);
 }
 
+static void certificates_append(const char *folder, const char *file, X509 *cert)
+{
+	char path[512];
+	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	out = fopen(path, "a");
+	ck_assert_ptr_nonnull(out);
+	ck_assert_int_eq(PEM_write_X509(out, cert), 1);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
 /* Of the process; a new folder has new ones. */
 static struct issuer certificates_ours;
 static struct issuer certificates_stranger;
+
+const struct issuer *certificates_issuer_of(bool stranger)
+{
+	return stranger ? &certificates_stranger : &certificates_ours;
+}
 
 static void certificates_extend_as_told(X509 *cert, X509 *issuer, int nid, const char *value)
 {
@@ -97,7 +109,7 @@ static FILE *certificates_open(const char *folder, const char *file)
 	return in;
 }
 
-static X509 *certificates_load(const char *folder, const char *file)
+X509 *certificates_load(const char *folder, const char *file)
 {
 	FILE *in = certificates_open(folder, file);
 	X509 *cert = PEM_read_X509(in, NULL, NULL, NULL);
@@ -153,6 +165,8 @@ void certificates_issue(const char *folder, const struct certificate *wanted)
 	certificates_extend(cert, issuer.cert, NID_authority_key_identifier, "keyid");
 	ck_assert_int_gt(X509_sign(cert, issuer.key, EVP_sha256()), 0);
 	certificates_save(folder, wanted->file, cert, key);
+	if (wanted->chain)
+		certificates_append(folder, wanted->file, issuer.cert);
 	X509_free(cert);
 	EVP_PKEY_free(key);
 	certificates_forget(&issuer);

@@ -12,7 +12,18 @@
 
 #include <stdbool.h>
 
+#include <openssl/x509.h>
+
 void certificates_write(const char *folder);
+
+/* Whose they are: that authority, or the one that nobody knows. Borrowed. */
+struct issuer {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+const struct issuer *certificates_issuer_of(bool stranger);
+/* The first certificate in a file; the caller's. */
+X509 *certificates_load(const char *folder, const char *file);
 
 /* What else a test may want of that authority. */
 struct certificate {
@@ -28,6 +39,7 @@ struct certificate {
 	long until;             /* seconds from now */
 	bool stranger;          /* from the authority that nobody knows */
 	bool authority;         /* may issue others */
+	bool chain;             /* the authority's certificate follows */
 };
 
 /* After certificates_write(). */

@@ -132,6 +132,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                                  "log-format = json\nlog-level = error\nuser = nobody\n"
 	                                  "[listener:a]\nbind = 127.0.0.1:0\nbackend = b\n"
 	                                  "cert = /dev/null\nkey = /dev/zero\n"
+	                                  "ocsp = /no/such\n"
 	                                  "cert-dir = /, /tmp\nunknown-sni = reject\n"
 	                                  "handshake-timeout = 1s\nconnect-timeout = 2s\n"
 	                                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
@@ -162,6 +163,8 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(listener->certs.texts[0], "/dev/null");
 	ck_assert_uint_eq(listener->keys.n, 1);
 	ck_assert_str_eq(listener->keys.texts[0], "/dev/zero");
+	ck_assert_uint_eq(listener->ocsps.n, 1);
+	ck_assert_str_eq(listener->ocsps.texts[0], "/no/such");
 	ck_assert_uint_eq(listener->cert_dirs.n, 2);
 	ck_assert_str_eq(listener->cert_dirs.texts[1], "/tmp");
 	ck_assert_int_eq(listener->unknown_sni, UNKNOWN_SNI_REJECT);

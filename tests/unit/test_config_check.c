@@ -92,6 +92,11 @@ static const struct {
 	  "f:5: [listener:a] buffer-size: \"17m\" is not between 16k and 16m\n" },
 	{ PLAIN "buffer-size = 1k\n",
 	  "f:5: [listener:a] buffer-size: \"1k\" is not between 16k and 16m\n" },
+	{ PLAIN "ocsp = /a\n", "f:5: [listener:a] ocsp: is of no use with mode = tcp\n" },
+	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
+	  "ocsp = /a, /b\n",
+	  "f:5: [listener:a] ocsp: there are 2 for 1 of cert: one for each, in their order, or "
+	  "none\n" },
 	{ PLAIN "cert-dir = /\n", "f:5: [listener:a] cert-dir: is of no use with mode = tcp\n" },
 	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert-dir = /,/no/such\n",
 	  "f:4: [listener:a] cert-dir: /no/such: No such file or directory\n" },
