@@ -512,6 +512,9 @@ START_TEST(a_reload_revokes_what_could_be_resumed)
 
 	/* A reload that brings nothing new changes nothing. */
 	reload();
+	(void)daemon_expect_log(stage_daemon(), "level=warning event=certificate "
+	                                        "listener=crl-stale problem=crl_expired "
+	                                        "file=*/stale.crl");
 	SSL_SESSION_free(expect_relay(client_with(versions[_i], "good.pem", NULL), session,
 	                              "crl-changes", "client-cert=CN=web resumed=yes"));
 	certificates_write_crl(stage_folder(), "changes.crl", "good.pem", DAY);
