@@ -535,7 +535,7 @@ END_TEST
  */
 START_TEST(a_session_ends_with_its_certificate)
 {
-	enum { LIFE = 5, PAUSE = 50000, TRIES = 1200 };
+	enum { LIFE = 5, PAUSE = 50000, TRIES = 400 };
 	SSL_CTX *tls = client_with(versions[_i], NULL, NULL);
 	bool resumed = true;
 	SSL_SESSION *session;
