@@ -119,6 +119,8 @@ struct listener_config {
 	char *groups;           /* of key exchange; NULL: our default */
 	char *sigalgs;          /* that our key may sign with; NULL: the library's default */
 	struct client_config client;
+	bool tickets;           /* sessions can be resumed */
+	struct text_list ticket_keys;   /* files; none: keys are made in memory */
 
 	uint32_t max_connections;       /* 0: no limit but the global one */
 	uint32_t max_per_ip;            /* 0: no limit */

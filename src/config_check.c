@@ -376,21 +376,30 @@ static void check_client(struct draft *draft, const struct draft_section *sectio
 		              "is of no use without client-auth = require, or optional");
 }
 
+static void check_tickets(struct draft *draft, const struct draft_section *section,
+                          const struct listener_config *listener)
+{
+	check_all_readable(draft, section, "ticket-keys", &listener->ticket_keys);
+	if (check_is_known(draft, section, "tickets") && !listener->tickets)
+		check_useless(draft, section, "ticket-keys", "is of no use with tickets = no");
+}
+
 static void check_tls(struct draft *draft, const struct draft_section *section,
                       const struct listener_config *listener)
 {
 	check_certificates(draft, section, listener);
 	check_client(draft, section, listener);
+	check_tickets(draft, section, listener);
 	config_check_versions(draft, section, listener);
 }
 
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert",         "key",        "ocsp",         "cert-dir",
-		"unknown-sni",  "tls-min",    "tls-max",      "ciphers",
-		"ciphersuites", "groups",     "sigalgs",      "client-auth",
-		"client-ca",    "client-crl", "client-allow", "client-depth",
+		"cert",         "key",         "ocsp",        "cert-dir",     "unknown-sni",
+		"tls-min",      "tls-max",     "ciphers",     "ciphersuites", "groups",
+		"sigalgs",      "client-auth", "client-ca",   "client-crl",   "client-allow",
+		"client-depth", "tickets",     "ticket-keys",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

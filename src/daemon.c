@@ -15,6 +15,7 @@
 #include "log.h"
 #include "notify.h"
 #include "privileges.h"
+#include "tls_tickets.h"
 
 static bool daemon_fail(char *reason, const char *what)
 {
@@ -180,6 +181,33 @@ static bool daemon_watch(struct daemon *daemon)
 	       event_add(&daemon->watchdog_event, &each) == 0;
 }
 
+/* ---- ticket keys ---- */
+
+static void daemon_rotate(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+	struct log_line line;
+
+	(void)fd;
+	(void)what;
+	if (tls_tickets_rotate(daemon->common.tickets))
+		return;
+	log_begin(&line, LEVEL_WARNING, "ticket-keys");
+	log_text(&line, "problem", "no random numbers; the old key stays in use");
+	log_end(&line);
+}
+
+static bool daemon_make_tickets(struct daemon *daemon)
+{
+	const struct timeval each = { .tv_sec = TLS_TICKETS_PERIOD };
+
+	daemon->common.tickets = tls_tickets_new();
+	return daemon->common.tickets != NULL &&
+	       event_assign(&daemon->rotate_event, daemon->base, -1, EV_PERSIST, daemon_rotate,
+	                    daemon) == 0 &&
+	       event_add(&daemon->rotate_event, &each) == 0;
+}
+
 /* ---- its making ---- */
 
 static unsigned daemon_count_workers(const struct config *config)
@@ -255,10 +283,10 @@ static bool daemon_make_workers(struct daemon *daemon)
 static bool daemon_make(struct daemon *daemon, struct config *config, char *reason)
 {
 	daemon->n_workers = daemon_count_workers(config);
-	if (!tls_ticket_keys_make(&daemon->common.ticket_keys))
-		return daemon_fail(reason, "no random numbers for ticket keys");
 	if (!daemon_make_workers(daemon) || !daemon_make_events(daemon))
 		return daemon_fail(reason, "out of memory or descriptors");
+	if (!daemon_make_tickets(daemon))
+		return daemon_fail(reason, "no memory or random numbers for ticket keys");
 	return true;
 }
 
@@ -382,6 +410,7 @@ void daemon_free(struct daemon *daemon)
 	daemon_free_workers(daemon);
 	generation_end(daemon->next, daemon->generation);
 	generation_end(daemon->generation, NULL);
+	tls_tickets_free(daemon->common.tickets);
 	if (daemon->heir_fd >= 0)
 		(void)close(daemon->heir_fd);
 	if (daemon->base != NULL)

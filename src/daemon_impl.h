@@ -38,6 +38,7 @@ struct daemon {
 	struct event ended_event;
 	struct event drain_event;
 	struct event watchdog_event;
+	struct event rotate_event;      /* another ticket key is due */
 	struct event heir_event;        /* what it says through heir_fd */
 	int heir_fd;      /* of an upgrade that is under way; -1: none */
 	bool replaced;    /* by an heir, which is why we drain */

@@ -13,8 +13,8 @@
 #include "log.h"
 #include "quota.h"
 #include "tls_catalog.h"
-#include "tls_client.h"
 #include "tls_store.h"
+#include "tls_supply.h"
 #include "worker.h"
 
 struct generation {
@@ -22,8 +22,7 @@ struct generation {
 	atomic_uint references;
 	struct quota **quotas;          /* one per listener */
 	struct tls_store *store;
-	struct tls_catalog **catalogs;  /* one per listener; NULL: it has no TLS */
-	struct tls_client **clients;    /* one per listener; NULL: it asks for no certificate */
+	struct tls_supply *supplies;    /* one per listener; empty: it has no TLS */
 	size_t n_bindings;
 	struct binding *bindings[];     /* in the order of listeners and their binds */
 };
@@ -109,19 +108,13 @@ static void generation_on_finding(void *arg, const struct tls_finding *finding)
 	log_end(&line);
 }
 
-/* All that the n-th listener needs for TLS. */
 static bool generation_load(struct generation *generation, size_t n, char *reason)
 {
 	struct listener_config *listener = generation->config->listeners[n];
-	const bool asks = listener->client.auth != CLIENT_AUTH_NO;
 	char why[TLS_REASON_ROOM];
 
-	generation->catalogs[n] =
-		tls_catalog_new(listener, generation->store, generation_on_finding, listener, why);
-	if (generation->catalogs[n] != NULL && asks)
-		generation->clients[n] =
-			tls_client_new(&listener->client, generation_on_finding, listener, why);
-	if (generation->catalogs[n] != NULL && (!asks || generation->clients[n] != NULL))
+	if (tls_supply_load(&generation->supplies[n], listener, generation->store,
+	                    generation_on_finding, listener, why))
 		return true;
 	if (snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s", listener->name, why) >=
 	    TLS_REASON_ROOM)
@@ -135,10 +128,8 @@ static bool generation_load_all(struct generation *generation, const struct gene
 	const struct config *config = generation->config;
 
 	generation->store = tls_store_new(previous != NULL ? previous->store : NULL);
-	generation->catalogs = calloc(config->n_listeners, sizeof(struct tls_catalog *));
-	generation->clients = calloc(config->n_listeners, sizeof(struct tls_client *));
-	if (generation->store == NULL || generation->catalogs == NULL ||
-	    generation->clients == NULL) {
+	generation->supplies = calloc(config->n_listeners, sizeof(struct tls_supply));
+	if (generation->store == NULL || generation->supplies == NULL) {
 		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
 		return false;
 	}
@@ -159,11 +150,13 @@ static void generation_log_certificates(const struct generation *generation)
 	struct log_line line;
 
 	for (size_t i = 0; i < generation->config->n_listeners; i++) {
-		if (generation->catalogs[i] == NULL)
+		const struct tls_catalog *catalog = generation->supplies[i].catalog;
+
+		if (catalog == NULL)
 			continue;
-		names += tls_catalog_count_names(generation->catalogs[i]);
-		staples += tls_catalog_count_staples(generation->catalogs[i]);
-		skipped += tls_catalog_count_skipped(generation->catalogs[i]);
+		names += tls_catalog_count_names(catalog);
+		staples += tls_catalog_count_staples(catalog);
+		skipped += tls_catalog_count_skipped(catalog);
 	}
 	if (n + skipped == 0)
 		return;
@@ -243,8 +236,7 @@ static bool generation_make_listeners(struct generation *generation, struct hand
 
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		struct listener *listener =
-			listener_new(generation, config->listeners[i], generation->catalogs[i],
-		                     generation->clients[i],
+			listener_new(generation, config->listeners[i], &generation->supplies[i],
 		                     &generation->bindings[generation_first(generation, i)],
 		                     generation->quotas[i], worker, n, reason);
 
@@ -324,12 +316,9 @@ void generation_release(struct generation *generation)
 	for (size_t i = 0; generation->quotas != NULL && i < generation->config->n_listeners; i++)
 		quota_release(generation->quotas[i]);
 	free(generation->quotas);
-	for (size_t i = 0; generation->catalogs != NULL && i < generation->config->n_listeners; i++)
-		tls_catalog_free(generation->catalogs[i]);
-	for (size_t i = 0; generation->clients != NULL && i < generation->config->n_listeners; i++)
-		tls_client_free(generation->clients[i]);
-	free(generation->catalogs);
-	free(generation->clients);
+	for (size_t i = 0; generation->supplies != NULL && i < generation->config->n_listeners; i++)
+		tls_supply_clear(&generation->supplies[i]);
+	free(generation->supplies);
 	tls_store_free(generation->store);
 	config_free(generation->config);
 	free(generation);

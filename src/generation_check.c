@@ -4,10 +4,9 @@
 
 #include "backend.h"
 #include "generation.h"
-#include "tls_catalog.h"
-#include "tls_client.h"
 #include "tls_context.h"
 #include "tls_store.h"
+#include "tls_supply.h"
 
 /* What a finding is about, and who is told. */
 struct generation_checker {
@@ -27,27 +26,23 @@ static void generation_print_finding(void *arg, const struct tls_finding *findin
 static bool generation_check_listener(struct generation_checker *checker, struct tls_store *store)
 {
 	const struct listener_config *listener = checker->listener;
-	const struct tls_ticket_keys keys = { { 0 } };
 	char reason[TLS_REASON_ROOM];
-	const bool asks = listener->client.auth != CLIENT_AUTH_NO;
-	struct tls_catalog *catalog;
-	struct tls_client *client = NULL;
+	struct tls_supply supply;
 	struct tls_context *tls = NULL;
+	bool loaded;
 
 	if (listener->mode != LISTENER_TLS)
 		return true;
-	catalog = tls_catalog_new(listener, store, generation_print_finding, checker, reason);
-	if (catalog != NULL && asks)
-		client = tls_client_new(&listener->client, generation_print_finding, checker,
-		                        reason);
-	if (catalog != NULL && (!asks || client != NULL))
-		tls = tls_context_server(listener, catalog, client, &keys, reason);
+	loaded = tls_supply_load(&supply, listener, store, generation_print_finding, checker,
+	                         reason);
+	if (loaded)
+		tls = tls_context_server(listener, &supply, NULL, reason);
 	if (tls == NULL)
 		(void)fprintf(checker->errors, "%s: [listener:%s]: %s\n", checker->path,
 		              listener->name, reason);
 	tls_context_free(tls);
-	tls_client_free(client);
-	tls_catalog_free(catalog);
+	if (loaded)
+		tls_supply_clear(&supply);
 	return tls != NULL;
 }
 

@@ -203,14 +203,13 @@ static void listener_on_event(evutil_socket_t fd, short what, void *arg)
 			return;
 }
 
-static bool listener_load(struct listener *listener, struct tls_catalog *catalog,
-                          struct tls_client *client, char *reason)
+static bool listener_load(struct listener *listener, const struct tls_supply *supply, char *reason)
 {
 	const struct listener_config *config = listener->config;
 
 	if (config->mode == LISTENER_TLS) {
-		listener->tls = tls_context_server(config, catalog, client,
-		                                   &listener->worker->common->ticket_keys, reason);
+		listener->tls = tls_context_server(config, supply,
+		                                   listener->worker->common->tickets, reason);
 		if (listener->tls == NULL)
 			return false;
 	}
@@ -222,9 +221,8 @@ static bool listener_load(struct listener *listener, struct tls_catalog *catalog
 }
 
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct tls_catalog *catalog, struct tls_client *client,
-                              struct binding *const *bindings, struct quota *quota,
-                              struct worker *worker, unsigned n, char *reason)
+                              const struct tls_supply *supply, struct binding *const *bindings,
+                              struct quota *quota, struct worker *worker, unsigned n, char *reason)
 {
 	struct listener *listener =
 		calloc(1, sizeof(*listener) + config->n_binds * sizeof(listener->points[0]));
@@ -242,7 +240,7 @@ struct listener *listener_new(struct generation *generation, const struct listen
 		listener->points[i] = (struct accept_point){ .listener = listener,
 			                                     .binding = bindings[i],
 			                                     .fd = binding_take(bindings[i], n) };
-	if (listener_load(listener, catalog, client, reason))
+	if (listener_load(listener, supply, reason))
 		return listener;
 	listener_free(listener);
 	return NULL;

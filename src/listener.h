@@ -24,20 +24,18 @@ struct binding;
 struct generation;
 struct listener;
 struct quota;
-struct tls_catalog;
-struct tls_client;
 struct tls_context;
+struct tls_supply;
 struct worker;
 
 /*
  * Takes worker's (the n-th) descriptors of bindings, config->n_binds of them;
- * does not accept yet. quota is held; catalog (NULL without TLS) and client (NULL:
- * nobody is asked for a certificate) are generation's. NULL: reason (TLS_REASON_ROOM) says why.
+ * does not accept yet. quota is held; supply (empty without TLS) is generation's. NULL: reason
+ * (TLS_REASON_ROOM) says why.
  */
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
-                              struct tls_catalog *catalog, struct tls_client *client,
-                              struct binding *const *bindings, struct quota *quota,
-                              struct worker *worker, unsigned n, char *reason);
+                              const struct tls_supply *supply, struct binding *const *bindings,
+                              struct quota *quota, struct worker *worker, unsigned n, char *reason);
 
 /* Begins to accept; descriptors that bindings no longer had are taken from the n_old in old. */
 void listener_open(struct listener *listener, struct listener *const *old, size_t n_old);

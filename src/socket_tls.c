@@ -128,7 +128,8 @@ static void socket_tls_learn(struct socket_tls *tls)
 	tls->facts.cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(tls->ssl));
 	tls->facts.group = socket_tls_group_name(tls->ssl);
 	tls->facts.resumed = SSL_session_reused(tls->ssl) == 1;
-	tls->ticket_due = SSL_is_server(tls->ssl) && SSL_version(tls->ssl) == TLS1_3_VERSION;
+	tls->ticket_due = SSL_is_server(tls->ssl) && SSL_version(tls->ssl) == TLS1_3_VERSION &&
+	                  (SSL_get_options(tls->ssl) & SSL_OP_NO_TICKET) == 0;
 }
 
 /*

@@ -6,13 +6,13 @@
  */
 #include "tls_context.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "config.h"
@@ -21,6 +21,8 @@
 #include "tls_client.h"
 #include "tls_error.h"
 #include "tls_stapling.h"
+#include "tls_supply.h"
+#include "tls_tickets.h"
 
 #define TLS_CIPHERS                                                  \
 	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:" \
@@ -34,12 +36,9 @@
 
 struct tls_context {
 	SSL_CTX *ctx;
+	EVP_MD_CTX *hash;       /* of a server: to make session id contexts */
+	unsigned char id[SHA256_DIGEST_LENGTH]; /* the part that all names have in common */
 };
-
-bool tls_ticket_keys_make(struct tls_ticket_keys *keys)
-{
-	return RAND_priv_bytes(keys->bytes, sizeof(keys->bytes)) == 1;
-}
 
 /* The only place to learn which alert OpenSSL sends on its own account. */
 static void tls_context_on_info(const SSL *ssl, int where, int value)
@@ -73,17 +72,6 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 	return SSL_CTX_set1_groups_list(ctx, TLS_GROUPS) == 1;
 }
 
-static SSL_CTX *tls_context_new_ctx(const SSL_METHOD *method)
-{
-	SSL_CTX *ctx = SSL_CTX_new(method);
-
-	if (ctx != NULL && !tls_context_set_common(ctx)) {
-		SSL_CTX_free(ctx);
-		return NULL;
-	}
-	return ctx;
-}
-
 static bool tls_context_set_versions(SSL_CTX *ctx, const struct listener_config *listener)
 {
 	return SSL_CTX_set_min_proto_version(ctx, tls_context_version(listener->tls_min)) == 1 &&
@@ -110,36 +98,70 @@ static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_co
 	return NULL;
 }
 
-/*
- * A session is resumed under the same context only: by the same listener, and
- * where clients have to show a certificate, by the same rules for it.
- */
-static bool tls_context_set_id(SSL_CTX *ctx, const struct listener_config *listener,
-                               const struct tls_client *client)
-{
-	unsigned char id[SHA256_DIGEST_LENGTH];
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	bool fine = hash != NULL && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
-	            EVP_DigestUpdate(hash, listener->name, strlen(listener->name)) == 1;
+/* ---- resumption ---- */
 
-	if (client != NULL)
-		fine = fine &&
-		       EVP_DigestUpdate(hash, tls_client_digest(client), TLS_CLIENT_DIGEST) == 1;
-	fine = fine && EVP_DigestFinal_ex(hash, id, NULL) == 1 &&
-	       SSL_CTX_set_session_id_context(ctx, id, sizeof(id)) == 1;
-	EVP_MD_CTX_free(hash);
-	return fine;
+/* The only name of the only entry of its list (RFC 6066, 3), or nothing. */
+static size_t tls_context_find_name(SSL *ssl, const unsigned char **name)
+{
+	enum { LIST_LEN = 2, TYPE = 1, NAME_LEN = 2, BEFORE = LIST_LEN + TYPE + NAME_LEN };
+	size_t len;
+
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, name, &len) != 1 ||
+	    len <= BEFORE)
+		return 0;
+	*name += BEFORE;
+	return len - BEFORE; /* OpenSSL judges the rest */
 }
 
-static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *listener,
-                                    const struct tls_client *client,
-                                    const struct tls_ticket_keys *keys)
+static bool tls_context_hash(EVP_MD_CTX *hash, const void *first, size_t first_len,
+                             const void *second, size_t second_len,
+                             unsigned char result[SHA256_DIGEST_LENGTH])
 {
-	struct tls_ticket_keys copy = *keys; /* the call wants it writable */
+	return EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+	       EVP_DigestUpdate(hash, first, first_len) == 1 &&
+	       EVP_DigestUpdate(hash, second, second_len) == 1 &&
+	       EVP_DigestFinal_ex(hash, result, NULL) == 1;
+}
 
-	return SSL_CTX_set_num_tickets(ctx, 0) == 1 &&
-	       SSL_CTX_set_tlsext_ticket_keys(ctx, copy.bytes, sizeof(copy.bytes)) == 1 &&
-	       tls_context_set_id(ctx, listener, client);
+/*
+ * Before OpenSSL looks at a ticket: a session is only resumed where it was
+ * begun, by the same listener under the same name and the same rules for
+ * clients' certificates.
+ */
+static int tls_context_on_hello(SSL *ssl, int *alert, void *arg)
+{
+	struct tls_context *context = arg;
+	unsigned char id[SHA256_DIGEST_LENGTH];
+	unsigned char lower[TLSEXT_MAXLEN_host_name];
+	const unsigned char *name = lower;
+	size_t len = tls_context_find_name(ssl, &name);
+
+	if (len > sizeof(lower))
+		len = sizeof(lower);
+	for (size_t i = 0; i < len; i++)
+		lower[i] = (unsigned char)tolower(name[i]);
+	if (tls_context_hash(context->hash, context->id, sizeof(context->id), lower, len, id) &&
+	    SSL_set_session_id_context(ssl, id, sizeof(id)) == 1)
+		return SSL_CLIENT_HELLO_SUCCESS;
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_CLIENT_HELLO_ERROR;
+}
+
+static bool tls_context_set_tickets(struct tls_context *context,
+                                    const struct listener_config *listener,
+                                    const struct tls_client *client, struct tls_tickets *tickets)
+{
+	if (!listener->tickets)
+		(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
+	context->hash = EVP_MD_CTX_new();
+	if (context->hash == NULL ||
+	    !tls_context_hash(context->hash, listener->name, strlen(listener->name) + 1,
+	                      client != NULL ? tls_client_digest(client) : NULL,
+	                      client != NULL ? TLS_CLIENT_DIGEST : 0, context->id))
+		return false;
+	SSL_CTX_set_client_hello_cb(context->ctx, tls_context_on_hello, context);
+	return SSL_CTX_set_num_tickets(context->ctx, 0) == 1 &&
+	       tls_tickets_apply(tickets, context->ctx);
 }
 
 /* ---- certificates ---- */
@@ -205,39 +227,44 @@ static bool tls_context_set_certificates(SSL_CTX *ctx, const struct listener_con
 	       SSL_CTX_set_tlsext_servername_arg(ctx, catalog) == 1;
 }
 
-/* Takes ctx. */
-static struct tls_context *tls_context_wrap(SSL_CTX *ctx, char *reason)
+/* With what all have in common. NULL: reason says why. */
+static struct tls_context *tls_context_new(const SSL_METHOD *method, char *reason)
 {
 	struct tls_context *context = calloc(1, sizeof(*context));
 
-	if (context == NULL) {
-		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
-		SSL_CTX_free(ctx);
-		return NULL;
-	}
-	context->ctx = ctx;
-	return context;
+	if (context != NULL)
+		context->ctx = SSL_CTX_new(method);
+	if (context != NULL && context->ctx != NULL && tls_context_set_common(context->ctx))
+		return context;
+	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	tls_context_free(context);
+	return NULL;
 }
 
 struct tls_context *tls_context_server(const struct listener_config *listener,
-                                       struct tls_catalog *catalog, struct tls_client *client,
-                                       const struct tls_ticket_keys *keys, char *reason)
+                                       const struct tls_supply *supply, struct tls_tickets *tickets,
+                                       char *reason)
 {
-	SSL_CTX *ctx = tls_context_new_ctx(TLS_server_method());
-	const char *wrong = ctx != NULL ? tls_context_set_limits(ctx, listener) : "TLS settings";
+	struct tls_context *context = tls_context_new(TLS_server_method(), reason);
+	const char *wrong;
 
-	if (wrong == NULL && (!tls_context_set_tickets(ctx, listener, client, keys) ||
-	                      !tls_context_set_certificates(ctx, listener, catalog) ||
-	                      (client != NULL && !tls_client_apply(client, ctx))))
-		wrong = "TLS settings";
-	if (wrong != NULL) {
-		if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */
-			ERR_raise(ERR_LIB_SSL, ERR_R_PASSED_INVALID_ARGUMENT);
-		(void)tls_error_sentence(wrong, reason, TLS_REASON_ROOM);
-		SSL_CTX_free(ctx);
+	if (context == NULL)
 		return NULL;
-	}
-	return tls_context_wrap(ctx, reason);
+	if (supply->tickets != NULL)
+		tickets = supply->tickets;
+	wrong = tls_context_set_limits(context->ctx, listener);
+	if (wrong == NULL &&
+	    (!tls_context_set_tickets(context, listener, supply->client, tickets) ||
+	     !tls_context_set_certificates(context->ctx, listener, supply->catalog) ||
+	     (supply->client != NULL && !tls_client_apply(supply->client, context->ctx))))
+		wrong = "TLS settings";
+	if (wrong == NULL)
+		return context;
+	if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */
+		ERR_raise(ERR_LIB_SSL, ERR_R_PASSED_INVALID_ARGUMENT);
+	(void)tls_error_sentence(wrong, reason, TLS_REASON_ROOM);
+	tls_context_free(context);
+	return NULL;
 }
 
 static bool tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend, char *reason)
@@ -259,19 +286,17 @@ static bool tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend
 
 struct tls_context *tls_context_client(const struct backend_config *backend, char *reason)
 {
-	SSL_CTX *ctx = tls_context_new_ctx(TLS_client_method());
+	struct tls_context *context = tls_context_new(TLS_client_method(), reason);
 
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(ctx, TLS_CIPHERS) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, TLS_CIPHERSUITES) != 1) {
+	if (context == NULL)
+		return NULL;
+	if (SSL_CTX_set_min_proto_version(context->ctx, TLS1_2_VERSION) != 1 ||
+	    SSL_CTX_set_cipher_list(context->ctx, TLS_CIPHERS) != 1 ||
+	    SSL_CTX_set_ciphersuites(context->ctx, TLS_CIPHERSUITES) != 1)
 		(void)tls_error_sentence("TLS settings", reason, TLS_REASON_ROOM);
-		goto fail;
-	}
-	if (!tls_context_trust(ctx, backend, reason))
-		goto fail;
-	return tls_context_wrap(ctx, reason);
-fail:
-	SSL_CTX_free(ctx);
+	else if (tls_context_trust(context->ctx, backend, reason))
+		return context;
+	tls_context_free(context);
 	return NULL;
 }
 
@@ -280,6 +305,7 @@ void tls_context_free(struct tls_context *context)
 	if (context == NULL)
 		return;
 	SSL_CTX_free(context->ctx);
+	EVP_MD_CTX_free(context->hash);
 	free(context);
 }
 

@@ -35,6 +35,14 @@ bool tls_file_is_same(const struct tls_file *a, const struct tls_file *b)
 	       tls_file_same_time(a->changed, b->changed);
 }
 
+bool tls_file_is_public(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0 &&
+	       (status.st_mode & S_IROTH) != 0;
+}
+
 unsigned char *tls_file_read(const char *path, size_t *len)
 {
 	FILE *file = fopen(path, "re");

@@ -27,4 +27,7 @@ bool tls_file_is_same(const struct tls_file *a, const struct tls_file *b);
 /* A whole file, at most a megabyte, to be freed with OPENSSL_clear_free(); NULL: errno. */
 unsigned char *tls_file_read(const char *path, size_t *len);
 
+/* True when everybody may read it. One without a name, like the demo's, nobody else can open. */
+bool tls_file_is_public(const char *path);
+
 #endif

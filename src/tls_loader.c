@@ -97,17 +97,6 @@ X509 *tls_loader_find_issuer(struct tls_loader *loader, X509 *certificate)
 	return issuer;
 }
 
-/* ---- files ---- */
-
-/* A file without a name, like the demo's, nobody else can open. */
-static bool tls_loader_is_public(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 0 &&
-	       (status.st_mode & S_IROTH) != 0;
-}
-
 /* ---- blocks of PEM ---- */
 
 static X509 *tls_loader_parse(const unsigned char *der, long len)
@@ -259,7 +248,7 @@ static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gatherin
 		return false;
 	if (found->key == NULL)
 		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no private key", key_path);
-	else if (tls_loader_is_public(key_path))
+	else if (tls_file_is_public(key_path))
 		(void)snprintf(reason, TLS_REASON_ROOM,
 		               "%s: everybody may read this private key; chmod o-r", key_path);
 	else

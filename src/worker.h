@@ -54,7 +54,7 @@ struct observer {
 
 /* Shared by all workers; outlives them. */
 struct common {
-	struct tls_ticket_keys ticket_keys;
+	struct tls_tickets *tickets;    /* for listeners that have no keys of their own */
 	struct observer observer;       /* relay_begins may be NULL */
 	atomic_uint max_connections;
 	atomic_uint max_handshakes;     /* in one worker; 0: no limit */

@@ -39,14 +39,15 @@ void catalog_close(struct catalog *catalog)
 }
 
 struct tls_context *catalog_context(const struct listener_config *listener,
-                                    const struct tls_ticket_keys *keys, char *reason)
+                                    struct tls_tickets *tickets, char *reason)
 {
 	struct catalog catalog;
 	struct tls_context *context;
 
 	if (!catalog_open(&catalog, listener, NULL, reason))
 		return NULL;
-	context = tls_context_server(listener, catalog.catalog, NULL, keys, reason);
+	context = tls_context_server(listener, &(struct tls_supply){ .catalog = catalog.catalog },
+	                             tickets, reason);
 	catalog_close(&catalog);
 	return context;
 }

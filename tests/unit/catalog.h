@@ -11,6 +11,8 @@
 #include "tls_catalog.h"
 #include "tls_context.h"
 #include "tls_store.h"
+#include "tls_supply.h"
+#include "tls_tickets.h"
 
 struct catalog {
 	struct tls_store *store;
@@ -25,6 +27,6 @@ void catalog_close(struct catalog *catalog);
 
 /* A context that has all it needs of them itself: for listeners with one certificate. */
 struct tls_context *catalog_context(const struct listener_config *listener,
-                                    const struct tls_ticket_keys *keys, char *reason);
+                                    struct tls_tickets *tickets, char *reason);
 
 #endif

@@ -139,6 +139,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
 	                                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
 	                                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                                  "tickets = yes\nticket-keys = /dev/null, /dev/zero\n"
 	                                  "client-auth = optional\nclient-depth = 0\n"
 	                                  "client-ca = /dev/null, /dev/zero\n"
 	                                  "client-crl = /dev/null\n"
@@ -181,6 +182,9 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(listener->ciphersuites, "S");
 	ck_assert_str_eq(listener->groups, "G");
 	ck_assert_str_eq(listener->sigalgs, "A");
+	ck_assert(listener->tickets);
+	ck_assert_uint_eq(listener->ticket_keys.n, 2);
+	ck_assert_str_eq(listener->ticket_keys.texts[1], "/dev/zero");
 	ck_assert_int_eq(listener->client.auth, CLIENT_AUTH_OPTIONAL);
 	ck_assert_uint_eq(listener->client.depth, 0);
 	ck_assert_uint_eq(listener->client.ca.n, 2);

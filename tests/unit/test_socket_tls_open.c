@@ -223,23 +223,23 @@ static bool is_resumed(int version, SSL_SESSION *session)
 	return SSL_session_reused(pair.peer) == 1;
 }
 
-static void replace_context(const struct tls_ticket_keys *keys)
+static void replace_context(struct tls_tickets *tickets)
 {
 	tls_context_free(pair.context);
-	pair.context = tls_pair_context(keys);
+	pair.context = tls_pair_context(tickets);
 }
 
 START_TEST(a_ticket_resumes_its_session_where_the_keys_are_the_same)
 {
 	SSL_SESSION *session = make_session(versions[_i]);
-	struct tls_ticket_keys others;
+	struct tls_tickets *others = tls_tickets_new();
 
 	ck_assert(is_resumed(versions[_i], session));
 	/* Another worker's. */
-	replace_context(&tls_pair_keys);
+	replace_context(tls_pair_tickets);
 	ck_assert(is_resumed(versions[_i], session));
-	ck_assert(tls_ticket_keys_make(&others));
-	replace_context(&others);
+	ck_assert_ptr_nonnull(others);
+	replace_context(others);
 	ck_assert(!is_resumed(versions[_i], session));
 	SSL_SESSION_free(session);
 }

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "folder.h"
 #include "suite.h"
+#include "tls_tickets.h"
 
 enum { PATH_ROOM = FOLDER_ROOM + 32 };
 
@@ -22,7 +23,7 @@ static char key[PATH_ROOM];
 static char *cert_text = cert;
 static char *key_text = key;
 static char reason[TLS_REASON_ROOM];
-static struct tls_ticket_keys keys;
+static struct tls_tickets *tickets;
 static struct listener_config listener;
 static struct backend_config backend;
 
@@ -39,7 +40,8 @@ static void set_up(void)
 		                             .certs = { &cert_text, 1 },
 		                             .tls_max = TLS_1_3 };
 	backend = (struct backend_config){ .name = (char *)"test", .tls = true };
-	ck_assert(tls_ticket_keys_make(&keys));
+	tickets = tls_tickets_new();
+	ck_assert_ptr_nonnull(tickets);
 }
 
 static void expect_reason(const char *about, const char *text)
@@ -50,13 +52,18 @@ static void expect_reason(const char *about, const char *text)
 
 static void expect_refusal(const char *about, const char *text)
 {
-	ck_assert_ptr_null(catalog_context(&listener, &keys, reason));
+	ck_assert_ptr_null(catalog_context(&listener, tickets, reason));
 	expect_reason(about, text);
+}
+
+static void tear_down(void)
+{
+	tls_tickets_free(tickets);
 }
 
 static struct tls_context *server(void)
 {
-	struct tls_context *context = catalog_context(&listener, &keys, reason);
+	struct tls_context *context = catalog_context(&listener, tickets, reason);
 
 	ck_assert_msg(context != NULL, "%s", reason);
 	return context;
@@ -293,30 +300,6 @@ START_TEST(renegotiation_and_the_stateful_cache_are_off)
 }
 END_TEST
 
-START_TEST(ticket_keys_are_those_it_was_given)
-{
-	struct tls_context *context = server();
-	SSL *ssl = tls_context_new_ssl(context);
-	unsigned char seen[sizeof(keys.bytes)];
-
-	ck_assert_int_eq(SSL_CTX_get_tlsext_ticket_keys(SSL_get_SSL_CTX(ssl), seen, sizeof(seen)),
-	                 1);
-	ck_assert_mem_eq(seen, keys.bytes, sizeof(seen));
-	ck_assert_uint_eq(SSL_get_num_tickets(ssl), 0);
-	SSL_free(ssl);
-	tls_context_free(context);
-}
-END_TEST
-
-START_TEST(no_two_ticket_keys_are_the_same)
-{
-	struct tls_ticket_keys others;
-
-	ck_assert(tls_ticket_keys_make(&others));
-	ck_assert_mem_ne(keys.bytes, others.bytes, sizeof(keys.bytes));
-}
-END_TEST
-
 START_TEST(a_listeners_name_may_be_long)
 {
 	char name[200];
@@ -383,7 +366,7 @@ int main(void)
 	TCase *tcase = tcase_create("contexts");
 
 	tcase_add_unchecked_fixture(tcase, make_folder, remove_folder);
-	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, one_file_may_hold_certificate_and_key);
 	tcase_add_test(tcase, a_file_that_is_not_there_is_named);
@@ -399,8 +382,6 @@ int main(void)
 	tcase_add_test(tcase, what_nobody_has_set_is_safe);
 	tcase_add_test(tcase, ciphers_are_the_listeners);
 	tcase_add_test(tcase, renegotiation_and_the_stateful_cache_are_off);
-	tcase_add_test(tcase, ticket_keys_are_those_it_was_given);
-	tcase_add_test(tcase, no_two_ticket_keys_are_the_same);
 	tcase_add_test(tcase, a_listeners_name_may_be_long);
 	tcase_add_test(tcase, a_backend_is_verified_where_that_was_asked_for);
 	tcase_add_test(tcase, a_connection_outlives_its_context);

@@ -17,7 +17,7 @@
 #include "tls_certificate.h"
 
 struct tls_pair pair = { .fd = -1 };
-struct tls_ticket_keys tls_pair_keys;
+struct tls_tickets *tls_pair_tickets;
 
 /* For TLS 1.3: what the peer's records are sealed with. */
 static unsigned char secret[RECORD_SECRET];
@@ -36,22 +36,22 @@ static void on_secret(const SSL *ssl, const char *line)
 		                 1);
 }
 
-struct tls_context *tls_pair_context(const struct tls_ticket_keys *keys)
+struct tls_context *tls_pair_context(struct tls_tickets *tickets)
 {
 	char path[64];
 	char reason[TLS_REASON_ROOM];
 	int certificate = memfd_create("certificate", 0);
 	FILE *file = fdopen(dup(certificate), "w");
 	char *certs[] = { path };
-	struct listener_config listener = { .name = (char *)"test",
-		                            .certs = { certs, 1 },
-		                            .tls_max = TLS_1_3 };
+	struct listener_config listener = {
+		.name = (char *)"test", .certs = { certs, 1 }, .tls_max = TLS_1_3, .tickets = true
+	};
 	struct tls_context *made;
 
 	ck_assert(tls_certificate_make(file));
 	ck_assert_int_eq(fclose(file), 0);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", certificate);
-	made = catalog_context(&listener, keys, reason);
+	made = catalog_context(&listener, tickets, reason);
 	ck_assert_msg(made != NULL, "%s", reason);
 	(void)close(certificate);
 	return made;
@@ -72,8 +72,9 @@ static void set_up_peer(const SSL_METHOD *method)
 
 void tls_pair_set_up(void)
 {
-	ck_assert(tls_ticket_keys_make(&tls_pair_keys));
-	pair.context = tls_pair_context(&tls_pair_keys);
+	tls_pair_tickets = tls_tickets_new();
+	ck_assert_ptr_nonnull(tls_pair_tickets);
+	pair.context = tls_pair_context(tls_pair_tickets);
 	set_up_peer(TLS_client_method());
 }
 
@@ -110,6 +111,8 @@ void tls_pair_tear_down(void)
 	event_base_free(pair.base);
 	tls_io_free(pair.io);
 	tls_context_free(pair.context);
+	tls_tickets_free(tls_pair_tickets);
+	tls_pair_tickets = NULL;
 }
 
 static void wake(void *owner)

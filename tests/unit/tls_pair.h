@@ -16,6 +16,7 @@
 
 #include "socket_tls.h"
 #include "tls_context.h"
+#include "tls_tickets.h"
 #include "wire.h"
 
 enum { TLS_PAIR_ROOM = 65536 };
@@ -41,8 +42,8 @@ void tls_pair_set_up_connecting(const struct backend_config *backend, const char
 void tls_pair_tear_down(void);
 
 /* A server's context as ours is, with a certificate of its own. */
-struct tls_context *tls_pair_context(const struct tls_ticket_keys *keys);
-extern struct tls_ticket_keys tls_pair_keys;
+struct tls_context *tls_pair_context(struct tls_tickets *tickets);
+extern struct tls_tickets *tls_pair_tickets;
 
 /* A wire, and nobody has said anything. Ends the connection before it. */
 void tls_pair_join(enum wire_kind kind, int version);
