@@ -241,6 +241,8 @@ START_TEST(a_ticket_resumes_its_session_where_the_keys_are_the_same)
 	ck_assert_ptr_nonnull(others);
 	replace_context(others);
 	ck_assert(!is_resumed(versions[_i], session));
+	replace_context(tls_pair_tickets);
+	tls_tickets_free(others);
 	SSL_SESSION_free(session);
 }
 END_TEST
