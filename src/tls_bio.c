@@ -236,9 +236,12 @@ void tls_io_look_on(struct tls_io *io)
 bool tls_io_replace_alert(struct tls_io *io, uint8_t description)
 {
 	enum { RECORD = 7 };    /* header, level, description; its BIO_write() was not larger */
-	unsigned char *alert = io->out + io->out_len - RECORD;
+	unsigned char *alert;
 
-	if (io->out_len < RECORD || alert[0] != TLS_CONTENT_ALERT || alert[3] != 0 || alert[4] != 2)
+	if (io->out_len < RECORD)
+		return false;
+	alert = io->out + io->out_len - RECORD;
+	if (alert[0] != TLS_CONTENT_ALERT || alert[3] != 0 || alert[4] != 2)
 		return false;
 	alert[6] = description;
 	return true;

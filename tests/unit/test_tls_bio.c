@@ -74,6 +74,26 @@ START_TEST(writes_are_gathered_and_never_refused)
 }
 END_TEST
 
+START_TEST(the_last_alert_can_be_given_another_word)
+{
+	static const unsigned char alert[] = { 21, 3, 3, 0, 2, 2, 40 };
+	static const unsigned char sealed[] = { 21, 3, 3, 0, 3, 2, 40, 0 };
+	unsigned char seen[64];
+
+	tls_io_begin(io, &tls, 0);
+	ck_assert(!tls_io_replace_alert(io, 49));
+	ck_assert_int_eq(BIO_write(tls_io_bio(io), sealed, sizeof(sealed)), sizeof(sealed));
+	ck_assert(!tls_io_replace_alert(io, 49));
+	ck_assert_int_eq(BIO_write(tls_io_bio(io), alert, sizeof(alert)), sizeof(alert));
+	ck_assert(tls_io_replace_alert(io, 49));
+	tls_io_end(io, false);
+	ck_assert_int_eq(recv(peer, seen, sizeof(seen), 0), sizeof(sealed) + sizeof(alert));
+	ck_assert_mem_eq(seen, sealed, sizeof(sealed));
+	ck_assert_mem_eq(seen + sizeof(sealed), alert, sizeof(alert) - 1);
+	ck_assert_uint_eq(seen[sizeof(sealed) + sizeof(alert) - 1], 49);
+}
+END_TEST
+
 START_TEST(more_than_a_turn_gathers_goes_out_in_between_and_in_order)
 {
 	enum { RECORD = 16000, RECORDS = 20 };
@@ -192,6 +212,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, end_of_file_is_not_for_openssl);
 	tcase_add_test(tcase, writes_are_gathered_and_never_refused);
+	tcase_add_test(tcase, the_last_alert_can_be_given_another_word);
 	tcase_add_test(tcase, more_than_a_turn_gathers_goes_out_in_between_and_in_order);
 	tcase_add_test(tcase, what_comes_to_mind_after_our_fin_is_dropped);
 	tcase_add_test(tcase, a_turn_reads_no_more_than_it_may);

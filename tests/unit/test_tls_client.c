@@ -102,6 +102,34 @@ START_TEST(what_is_out_of_date_is_told)
 }
 END_TEST
 
+START_TEST(too_many_names_are_not_told)
+{
+	enum { AUTHORITIES = 450 };
+	char path[PATH_ROOM];
+	FILE *all;
+
+	in_folder(ca, "many.pem");
+	all = fopen(ca, "w");
+	for (int i = 0; i < AUTHORITIES; i++) {
+		char cn[65];
+		char text[4096];
+		FILE *one;
+
+		(void)snprintf(cn, sizeof(cn), "%064d", i);
+		certificates_issue(folder, &(struct certificate){ .file = "one.pem",
+		                                                  .cn = cn,
+		                                                  .authority = true,
+		                                                  .until = DAY });
+		in_folder(path, "one.pem");
+		one = fopen(path, "r");
+		ck_assert_uint_gt(fwrite(text, 1, fread(text, 1, sizeof(text), one), all), 0);
+		(void)fclose(one);
+	}
+	ck_assert_int_eq(fclose(all), 0);
+	expect_loads("many.pem too_many_authorities: ");
+}
+END_TEST
+
 static void take_digest(unsigned char digest[static TLS_CLIENT_DIGEST])
 {
 	struct tls_client *client = load();
@@ -180,6 +208,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, NULL);
 	tcase_add_test(tcase, a_file_that_is_of_no_use_is_named);
 	tcase_add_test(tcase, what_is_out_of_date_is_told);
+	tcase_add_test(tcase, too_many_names_are_not_told);
 	tcase_add_test(tcase, every_change_is_in_the_digest);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

@@ -36,6 +36,22 @@ START_TEST(the_queue_is_taken_and_left_empty)
 }
 END_TEST
 
+START_TEST(what_another_part_of_the_library_found_has_tlss_word)
+{
+	const char *alert;
+
+	ERR_raise(ERR_LIB_RSA, ERR_R_PASSED_INVALID_ARGUMENT);
+	ERR_raise(ERR_LIB_SSL, SSL_R_BAD_SIGNATURE);
+	ck_assert_str_eq(tls_error_take(&alert), "bad_signature");
+	ck_assert_ptr_null(alert);
+	ERR_raise(ERR_LIB_SSL, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE);
+	ck_assert_str_eq(tls_error_take(&alert), "client_certificate:none");
+	ERR_raise(ERR_LIB_RSA, ERR_R_PASSED_INVALID_ARGUMENT);
+	ck_assert_ptr_null(tls_error_take(&alert));
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+}
+END_TEST
+
 START_TEST(an_alert_that_came_in_is_named)
 {
 	const char *alert;
@@ -106,6 +122,7 @@ int main(void)
 	(void)OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL); /* its words are part of it */
 	tcase_add_test(tcase, alerts_have_the_names_of_the_rfc);
 	tcase_add_test(tcase, the_queue_is_taken_and_left_empty);
+	tcase_add_test(tcase, what_another_part_of_the_library_found_has_tlss_word);
 	tcase_add_test(tcase, an_alert_that_came_in_is_named);
 	tcase_add_test(tcase, a_peer_that_dislikes_our_certificate_is_told_from_others);
 	tcase_add_test(tcase, who_just_leaves_in_a_handshake_has_closed);
