@@ -22,31 +22,47 @@ enum { DAY = 24 * 3600, VERSIONS = 2, UPLOAD = 100000 };
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
 #define SPIFFE "spiffe://example.org/ns/prod/sa/web"
-#define LISTENER(name)    \
-	"[listener:" name \
-	"]\nbind = 127.0.0.1:0\nbackend = PLAIN_BACKEND\ncert = FOLDER/adieu.pem\n"
-#define REQUIRES "client-auth = require\nclient-ca = FOLDER/ca.pem\n"
+#define CA "client-ca = FOLDER/ca.pem\n"
+#define BETWEEN "client-ca = FOLDER/between.pem\n"
+#define REQUIRED "client-auth = require\n"
 
-static char sections[8192] = LISTENER("require") REQUIRES LISTENER(
-	"optional") "client-auth = optional\nclient-ca = FOLDER/ca.pem\n" LISTENER("shallow")
-	REQUIRES "client-depth = 1\n" LISTENER("between") "client-auth = require\nclient-ca = "
-							  "FOLDER/between.pem\n" LISTENER("helped")
-								  REQUIRES
-	"client-ca = FOLDER/between.pem\n" LISTENER("crl") REQUIRES
-	"client-crl = FOLDER/leaf.crl, FOLDER/between.crl\n" LISTENER("crl-between") REQUIRES
-	"client-ca = FOLDER/between.pem\n"
-	"client-crl = FOLDER/revokes-between.crl, FOLDER/between.crl\n" LISTENER("crl-missing")
-		REQUIRES "client-crl = FOLDER/leaf.crl\n" LISTENER(
-			"crl-trusted") "client-auth = require\nclient-ca = FOLDER/between.pem\n"
-				       "client-crl = FOLDER/between.crl\n" LISTENER("crl-stale")
-					       REQUIRES
-	"client-crl = FOLDER/stale.crl\n" LISTENER("crl-changes") REQUIRES
-	"client-crl = FOLDER/changes.crl\n" LISTENER("allow-uri") REQUIRES
-	"client-allow = dns:no.test, "
-	"uri:spiffe://example.org/ns/*/sa/web\n" LISTENER("allow-dns") REQUIRES
-	"client-allow = dns:WEB.test\n" LISTENER("allow-email") REQUIRES
-	"client-allow = email:web@Example.org\n" LISTENER("allow-cn") REQUIRES
-	"client-allow = cn:web\n" LISTENER("allow-spki") REQUIRES;
+static const struct {
+	const char *name;
+	const char *keys;
+} listeners[] = {
+	{ "require", REQUIRED CA },
+	{ "optional", CA "client-auth = optional\n" },
+	{ "shallow", REQUIRED CA "client-depth = 1\n" },
+	{ "between", REQUIRED BETWEEN },
+	{ "helped", REQUIRED CA BETWEEN },
+	{ "crl", REQUIRED CA "client-crl = FOLDER/leaf.crl, FOLDER/between.crl\n" },
+	{ "crl-between",
+	  REQUIRED CA BETWEEN "client-crl = FOLDER/revokes-between.crl, FOLDER/between.crl\n" },
+	{ "crl-missing", REQUIRED CA "client-crl = FOLDER/leaf.crl\n" },
+	{ "crl-trusted", REQUIRED BETWEEN "client-crl = FOLDER/between.crl\n" },
+	{ "crl-stale", REQUIRED CA "client-crl = FOLDER/stale.crl\n" },
+	{ "crl-changes", REQUIRED CA "client-crl = FOLDER/changes.crl\n" },
+	{ "allow-uri",
+	  REQUIRED CA "client-allow = dns:no.test, uri:spiffe://example.org/ns/*/sa/web\n" },
+	{ "allow-dns", REQUIRED CA "client-allow = dns:WEB.test\n" },
+	{ "allow-email", REQUIRED CA "client-allow = email:web@Example.org\n" },
+	{ "allow-cn", REQUIRED CA "client-allow = cn:web\n" },
+	{ "no-tickets", REQUIRED CA "client-allow = cn:web\ntickets = no\n" },
+	{ "allow-spki", REQUIRED CA }, /* and the rule is still to be made */
+};
+
+static char sections[8192];
+
+static void write_sections(void)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++)
+		len += (size_t)snprintf(sections + len, sizeof(sections) - len,
+		                        "[listener:%s]\nbind = 127.0.0.1:0\n"
+		                        "backend = PLAIN_BACKEND\ncert = FOLDER/adieu.pem\n%s",
+		                        listeners[i].name, listeners[i].keys);
+}
 
 static void issue(const char *folder, const struct certificate *wanted)
 {
@@ -131,6 +147,7 @@ static void prepare(const char *folder)
 	certificates_write_crl(folder, "stale.crl", NULL, -DAY);
 	certificates_write_crl(folder, "changes.crl", NULL, DAY);
 	certificates_write_crl_of(folder, "between.pem", "between.crl", NULL, DAY);
+	write_sections();
 	allow_key_of(folder, "good.pem");
 }
 
@@ -431,6 +448,7 @@ START_TEST(who_is_on_the_list_comes_in)
 		{ "allow-dns", "client-cert=CN=web client-name=dns:web.test" },
 		{ "allow-email", "client-cert=CN=web client-name=email:web@example.org" },
 		{ "allow-cn", "client-cert=CN=web client-name=cn:web" },
+		{ "no-tickets", "client-cert=CN=web client-name=cn:web" },
 		{ "allow-spki", "client-cert=CN=web client-name=spki:sha256:*" },
 	};
 
