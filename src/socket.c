@@ -225,7 +225,8 @@ bool socket_push(struct socket *sock, const void *data, size_t len, bool last)
 	if (sock->out.len == 0 && sock->writable &&
 	    socket_write(sock, data, len, last, &sent) == IO_ENDED)
 		return false;
-	if (sent == len || buffer_append(&sock->out, (const unsigned char *)data + sent, len - sent))
+	if (sent == len ||
+	    buffer_append(&sock->out, (const unsigned char *)data + sent, len - sent))
 		return true;
 	socket_fail(sock, ENOMEM);
 	return false;

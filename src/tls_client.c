@@ -12,7 +12,6 @@
 #include "tls_client_impl.h"
 #include "tls_context.h"
 #include "tls_error.h"
-#include "tls_identity.h"
 
 /* More of their names would not fit into the message that asks for a certificate. */
 enum { TLS_CLIENT_NAMES_MOST = 32768 };

@@ -13,6 +13,7 @@
  * also says until when all of them are good, and is of no use afterwards. The
  * rest is settled by the context of the session, which has our digest in it.
  */
+#include <endian.h>
 #include <string.h>
 #include <time.h>
 
@@ -83,10 +84,12 @@ static void tls_client_remember(const struct tls_client *client, X509_STORE_CTX 
 {
 	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 	int64_t until = client->until;
+	uint64_t data;
 
 	for (int i = 0; i < sk_X509_num(chain); i++)
 		tls_client_bound(&until, X509_get0_notAfter(sk_X509_value(chain, i)));
-	(void)SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &until, sizeof(until));
+	data = htobe64((uint64_t)until); /* whoever has our ticket keys may read it */
+	(void)SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), &data, sizeof(data));
 }
 
 static void tls_client_note_refused(struct socket_tls *tls, X509 *certificate)
@@ -120,14 +123,14 @@ static bool tls_client_is_current(const struct tls_client *client, SSL_SESSION *
 {
 	void *data = NULL;
 	size_t len = 0;
-	int64_t until;
+	uint64_t until;
 
 	if (SSL_SESSION_get0_peer(session) == NULL)
 		return client->rules->auth == CLIENT_AUTH_OPTIONAL;
 	if (SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 || len != sizeof(until))
 		return false;
 	memcpy(&until, data, sizeof(until));
-	return time(NULL) < until;
+	return time(NULL) < (int64_t)be64toh(until);
 }
 
 /* One that is out of date means a whole handshake, in which all is looked at again. */
