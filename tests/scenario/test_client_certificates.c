@@ -141,6 +141,8 @@ static void prepare(const char *folder)
 	issue(folder, &(struct certificate){
 			      .file = "between2.pem", .issuer = "between.pem", .authority = true });
 	issue(folder, &(struct certificate){ .file = "deep.pem", .issuer = "between2.pem" });
+	issue(folder, &(struct certificate){ .file = "rsa.pem", .rsa_bits = 2048 });
+	issue(folder, &(struct certificate){ .file = "rsa2.pem", .rsa_bits = 2048 });
 	issue(folder, &(struct certificate){ .file = "minor.pem", .issuer = "good.pem" });
 	certificates_write_crl(folder, "leaf.crl", "revoked.pem", DAY);
 	certificates_write_crl(folder, "revokes-between.crl", "between.pem", DAY);
@@ -354,42 +356,66 @@ START_TEST(optional_is_none_or_a_good_one)
 }
 END_TEST
 
-/* It says that it has the key of the certificate, and signs with another one. */
-static SSL_CTX *impostor(int version)
+static const OSSL_PARAM *part_of(const OSSL_PARAM *key, const char *name)
 {
-	SSL_CTX *tls = peer_client_tls(version);
-	EVP_PKEY *key = read_key(stage_folder(), "good.pem");
-	EVP_PKEY *other = read_key(stage_folder(), "other.pem");
-	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	X509 *certificate = read_certificate(stage_folder(), "good.pem");
-	OSSL_PARAM *params = NULL;
+	const OSSL_PARAM *part = OSSL_PARAM_locate_const(key, name);
+
+	ck_assert_ptr_nonnull(part);
+	return part;
+}
+
+/* The public half of one, the private half of the other. */
+static EVP_PKEY *mix_keys(EVP_PKEY *one, EVP_PKEY *other)
+{
+	const bool is_ec = EVP_PKEY_is_a(one, "EC") == 1;
+	EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, is_ec ? "EC" : "RSA", NULL);
+	OSSL_PARAM *open = NULL;
 	OSSL_PARAM *secret = NULL;
-	OSSL_PARAM *private;
+	OSSL_PARAM parts[4] = { OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end(),
+		                OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end() };
 	EVP_PKEY *mixed = NULL;
 
-	ck_assert_int_eq(EVP_PKEY_todata(key, EVP_PKEY_KEYPAIR, &params), 1);
+	ck_assert_int_eq(EVP_PKEY_todata(one, EVP_PKEY_KEYPAIR, &open), 1);
 	ck_assert_int_eq(EVP_PKEY_todata(other, EVP_PKEY_KEYPAIR, &secret), 1);
-	private = OSSL_PARAM_locate(params, OSSL_PKEY_PARAM_PRIV_KEY);
-	*private = *OSSL_PARAM_locate(secret, OSSL_PKEY_PARAM_PRIV_KEY);
+	parts[0] = *part_of(open, is_ec ? OSSL_PKEY_PARAM_GROUP_NAME : OSSL_PKEY_PARAM_RSA_N);
+	parts[1] = *part_of(open, is_ec ? OSSL_PKEY_PARAM_PUB_KEY : OSSL_PKEY_PARAM_RSA_E);
+	parts[2] = *part_of(secret, is_ec ? OSSL_PKEY_PARAM_PRIV_KEY : OSSL_PKEY_PARAM_RSA_D);
 	ck_assert_int_eq(EVP_PKEY_fromdata_init(maker), 1);
-	ck_assert_int_eq(EVP_PKEY_fromdata(maker, &mixed, EVP_PKEY_KEYPAIR, params), 1);
-	ck_assert_int_eq(SSL_CTX_use_cert_and_key(tls, certificate, mixed, NULL, 1), 1);
-	X509_free(certificate);
-	OSSL_PARAM_free(params);
+	ck_assert_int_eq(EVP_PKEY_fromdata(maker, &mixed, EVP_PKEY_KEYPAIR, parts), 1);
+	OSSL_PARAM_free(open);
 	OSSL_PARAM_free(secret);
 	EVP_PKEY_CTX_free(maker);
+	return mixed;
+}
+
+/* It says that it has the key of the certificate in file, and signs with that of other. */
+static SSL_CTX *impostor(int version, const char *file, const char *other)
+{
+	SSL_CTX *tls = peer_client_tls(version);
+	EVP_PKEY *key = read_key(stage_folder(), file);
+	EVP_PKEY *own = read_key(stage_folder(), other);
+	EVP_PKEY *mixed = mix_keys(key, own);
+	X509 *certificate = read_certificate(stage_folder(), file);
+
+	ck_assert_int_eq(SSL_CTX_use_cert_and_key(tls, certificate, mixed, NULL, 1), 1);
+	X509_free(certificate);
 	EVP_PKEY_free(mixed);
-	EVP_PKEY_free(other);
+	EVP_PKEY_free(own);
 	EVP_PKEY_free(key);
 	return tls;
 }
 
 START_TEST(whoever_has_not_the_key_is_somebody_else)
 {
-	expect_refused(impostor(versions[_i]), "require", "decrypt_error",
+	const int version = versions[_i];
+
+	expect_refused(impostor(version, "good.pem", "other.pem"), "require", "decrypt_error",
 	               "cause=client_certificate:signature client-cert=CN=web");
-	expect_refused(impostor(versions[_i]), "optional", "decrypt_error",
+	expect_refused(impostor(version, "good.pem", "other.pem"), "optional", "decrypt_error",
 	               "cause=client_certificate:signature client-cert=CN=web");
+	expect_accepted(client_with(version, "rsa.pem", NULL), "require", "client-cert=CN=rsa.pem");
+	expect_refused(impostor(version, "rsa.pem", "rsa2.pem"), "require", "decrypt_error",
+	               "cause=client_certificate:signature client-cert=CN=rsa.pem");
 }
 END_TEST
 
@@ -464,8 +490,8 @@ END_TEST
 
 START_TEST(being_on_the_list_is_not_enough)
 {
-	expect_refused(impostor(versions[_i]), "allow-uri", "decrypt_error",
-	               "cause=client_certificate:signature");
+	expect_refused(impostor(versions[_i], "good.pem", "other.pem"), "allow-uri",
+	               "decrypt_error", "cause=client_certificate:signature");
 	expect_refused(client_with(versions[_i], NULL, NULL), "allow-uri",
 	               versions[_i] == TLS1_3_VERSION ? "certificate_required"
 	                                              : "handshake_failure",
