@@ -14,6 +14,7 @@
 #include "config_check.h"
 #include "config_draft.h"
 #include "config_options.h"
+#include "config_policy.h"
 
 /* ---- values ---- */
 
@@ -179,6 +180,7 @@ static void config_try_defaults(struct draft *draft)
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_rows[i].key.in_defaults)
 			config_fill_key(draft, defaults, &option_rows[i], trial);
+	config_policy_apply(draft, defaults, trial);
 	config_check_versions(draft, defaults, trial);
 	config_free_listener(trial);
 }
@@ -271,6 +273,7 @@ static void config_add_listener(struct config *config, struct draft *draft,
 	}
 	config->listeners[config->n_listeners++] = listener;
 	config_fill(draft, section, "listener", listener);
+	config_policy_apply(draft, section, listener);
 	if (backend != NULL && strchr(backend->value, ':') != NULL)
 		listener->backend = config_add_inline(config, draft, section, backend);
 	else if (backend != NULL)

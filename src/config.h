@@ -39,6 +39,13 @@ enum tls_version {
 	TLS_1_3,
 };
 
+/* Mozilla's profiles; see config_policy.h. */
+enum tls_policy {
+	TLS_POLICY_INTERMEDIATE,
+	TLS_POLICY_MODERN,
+	TLS_POLICY_CUSTOM,      /* as the other keys have it */
+};
+
 /* What a client gets that asks for a name that no certificate is for. */
 enum unknown_sni {
 	UNKNOWN_SNI_DEFAULT,    /* the first certificate */
@@ -112,6 +119,7 @@ struct listener_config {
 	struct text_list ocsps; /* DER, one for each of certs; none: beside those, if at all */
 	struct text_list cert_dirs;     /* folders of certificates, beside those */
 	enum unknown_sni unknown_sni;
+	enum tls_policy tls_policy;
 	enum tls_version tls_min;
 	enum tls_version tls_max;
 	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */

@@ -399,7 +399,7 @@ static void check_no_tls(struct draft *draft, const struct draft_section *sectio
 		"cert",         "key",         "ocsp",        "cert-dir",     "unknown-sni",
 		"tls-min",      "tls-max",     "ciphers",     "ciphersuites", "groups",
 		"sigalgs",      "client-auth", "client-ca",   "client-crl",   "client-allow",
-		"client-depth", "tickets",     "ticket-keys",
+		"client-depth", "tickets",     "ticket-keys", "tls-policy",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

@@ -161,6 +161,8 @@ OPTION_WORDS(mode, enum listener_mode, "is neither tls nor tcp", "tls", "tcp")
 OPTION_WORDS(close, enum close_mode, "is neither wait nor fast", "wait", "fast")
 OPTION_WORDS(on_truncation, enum on_truncation, "is neither reset nor fin", "reset", "fin")
 OPTION_WORDS(tls_version, enum tls_version, "is neither 1.2 nor 1.3", "1.2", "1.3")
+OPTION_WORDS(tls_policy, enum tls_policy, "is none of intermediate, modern, custom", "intermediate",
+             "modern", "custom")
 OPTION_WORDS(unknown_sni, enum unknown_sni, "is neither default nor reject", "default", "reject")
 OPTION_WORDS(client_auth, enum client_auth, "is none of no, optional, require", "no", "optional",
              "require")
@@ -286,6 +288,7 @@ const struct option_row option_rows[] = {
 	DEFAULTS("close-timeout", "10s", timeouts.close, option_set_duration),
 	DEFAULTS("close", "wait", close, option_set_close),
 	DEFAULTS("on-truncation", "reset", on_truncation, option_set_on_truncation),
+	DEFAULTS("tls-policy", "intermediate", tls_policy, option_set_tls_policy),
 	DEFAULTS("tls-min", "1.2", tls_min, option_set_tls_version),
 	DEFAULTS("tls-max", "1.3", tls_max, option_set_tls_version),
 	DEFAULTS("ciphers", NULL, ciphers, option_set_text),

@@ -152,8 +152,13 @@ void daemon_reload(struct daemon *daemon)
 
 static void daemon_say_ready(const struct daemon *daemon)
 {
+	const char *lacks;
 	struct log_line line;
 
+	log_begin(&line, LEVEL_INFO, "tls");
+	log_text(&line, "library", tls_library(&lacks));
+	log_text(&line, "lacks", lacks);
+	log_end(&line);
 	log_begin(&line, LEVEL_INFO, "ready");
 	log_text(&line, "version", ADIEU_VERSION);
 	log_number(&line, "workers", daemon->n_workers);

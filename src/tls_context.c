@@ -32,7 +32,8 @@
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 /* What cannot be broken later by a quantum computer goes first, from OpenSSL 3.5 on. */
 #define TLS_GROUPS "X25519:P-256:P-384"
-#define TLS_GROUPS_HYBRID "X25519MLKEM768:" TLS_GROUPS
+#define TLS_HYBRID "X25519MLKEM768"
+#define TLS_GROUPS_HYBRID TLS_HYBRID ":" TLS_GROUPS
 
 struct tls_context {
 	SSL_CTX *ctx;
@@ -312,4 +313,14 @@ void tls_context_free(struct tls_context *context)
 SSL *tls_context_new_ssl(struct tls_context *context)
 {
 	return SSL_new(context->ctx);
+}
+
+const char *tls_library(const char **lacks)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+
+	*lacks = ctx != NULL && SSL_CTX_set1_groups_list(ctx, TLS_HYBRID) == 1 ? NULL : TLS_HYBRID;
+	SSL_CTX_free(ctx);
+	ERR_clear_error();
+	return OpenSSL_version(OPENSSL_VERSION);
 }

@@ -39,4 +39,10 @@ void tls_context_free(struct tls_context *context);
 /* A new connection's SSL, owned by the caller; NULL: out of memory. */
 SSL *tls_context_new_ssl(struct tls_context *context);
 
+/*
+ * The library's name and version, and in *lacks what it does not have of what
+ * policies would begin with; NULL: it has all.
+ */
+const char *tls_library(const char **lacks);
+
 #endif

@@ -195,11 +195,11 @@ class Scan(World):
         for name in 'SSLv2', 'SSLv3', 'TLS1', 'TLS1_1', 'TLS1_2', 'TLS1_3':
             self.assertEqual(protocols[name].startswith('not offered'), name not in offered, name)
 
-    def test_the_default_has_no_finding(self):
-        self.expect(self.scan(), {'TLS1_2', 'TLS1_3'})
+    def test_intermediate_has_no_finding(self):
+        self.expect(self.scan('tls-policy = intermediate'), {'TLS1_2', 'TLS1_3'})
 
-    def test_tls_1_3_alone_has_no_finding(self):
-        self.expect(self.scan('tls-min = 1.3'), {'TLS1_3'})
+    def test_modern_has_no_finding(self):
+        self.expect(self.scan('tls-policy = modern'), {'TLS1_3'})
 
 
 def prepare(folder, wanted):

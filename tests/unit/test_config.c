@@ -127,27 +127,28 @@ END_TEST
 
 START_TEST(every_key_arrives_where_it_belongs)
 {
-	struct config *config = read_good("[global]\nworkers = 3\nmax-connections = 7\n"
-	                                  "drain-timeout = off\nlog = file:/var/log/adieu\n"
-	                                  "log-format = json\nlog-level = error\nuser = nobody\n"
-	                                  "[listener:a]\nbind = 127.0.0.1:0\nbackend = b\n"
-	                                  "cert = /dev/null\nkey = /dev/zero\n"
-	                                  "ocsp = /no/such\n"
-	                                  "cert-dir = /, /tmp\nunknown-sni = reject\n"
-	                                  "handshake-timeout = 1s\nconnect-timeout = 2s\n"
-	                                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
-	                                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
-	                                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
-	                                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
-	                                  "tickets = yes\nticket-keys = /dev/null, /dev/zero\n"
-	                                  "client-auth = optional\nclient-depth = 0\n"
-	                                  "client-ca = /dev/null, /dev/zero\n"
-	                                  "client-crl = /dev/null\n"
-	                                  "client-allow = dns:a, cn:b\nclient-allow = uri:c:d\n"
-	                                  "buffer-size = 16m\n"
-	                                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
-	                                  "verify = true\nca = /dev/null\nserver-name = n\n"
-	                                  "balance = first\n");
+	struct config *config =
+		read_good("[global]\nworkers = 3\nmax-connections = 7\n"
+	                  "drain-timeout = off\nlog = file:/var/log/adieu\n"
+	                  "log-format = json\nlog-level = error\nuser = nobody\n"
+	                  "[listener:a]\nbind = 127.0.0.1:0\nbackend = b\n"
+	                  "cert = /dev/null\nkey = /dev/zero\n"
+	                  "ocsp = /no/such\n"
+	                  "cert-dir = /, /tmp\nunknown-sni = reject\n"
+	                  "handshake-timeout = 1s\nconnect-timeout = 2s\n"
+	                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
+	                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
+	                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
+	                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                  "tls-policy = custom\ntickets = yes\nticket-keys = /dev/null, /dev/zero\n"
+	                  "client-auth = optional\nclient-depth = 0\n"
+	                  "client-ca = /dev/null, /dev/zero\n"
+	                  "client-crl = /dev/null\n"
+	                  "client-allow = dns:a, cn:b\nclient-allow = uri:c:d\n"
+	                  "buffer-size = 16m\n"
+	                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
+	                  "verify = true\nca = /dev/null\nserver-name = n\n"
+	                  "balance = first\n");
 	const struct listener_config *listener = config->listeners[0];
 	const struct backend_config *backend = config->backends[0];
 
@@ -182,6 +183,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(listener->ciphersuites, "S");
 	ck_assert_str_eq(listener->groups, "G");
 	ck_assert_str_eq(listener->sigalgs, "A");
+	ck_assert_int_eq(listener->tls_policy, TLS_POLICY_CUSTOM);
 	ck_assert(listener->tickets);
 	ck_assert_uint_eq(listener->ticket_keys.n, 2);
 	ck_assert_str_eq(listener->ticket_keys.texts[1], "/dev/zero");
@@ -204,6 +206,39 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(backend->ca, "/dev/null");
 	ck_assert_str_eq(backend->server_name, "n");
 	ck_assert_int_eq(backend->balance, BALANCE_FIRST);
+	config_free(config);
+}
+END_TEST
+
+#define TLS_LISTENER                                                \
+	"[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n" \
+	"cert = /dev/null\n"
+
+START_TEST(a_policy_is_stronger_than_defaults_for_others)
+{
+	static const char defaults[] = "[defaults]\nciphers = C\nciphersuites = S\ngroups = G\n"
+				       "tls-max = 1.2\n";
+	char text[512];
+	struct config *config;
+
+	(void)snprintf(text, sizeof(text), "%s" TLS_LISTENER "tls-policy = modern\n", defaults);
+	config = read_good(text);
+	ck_assert_int_eq(config->listeners[0]->tls_min, TLS_1_3);
+	ck_assert_int_eq(config->listeners[0]->tls_max, TLS_1_3);
+	ck_assert_ptr_null(config->listeners[0]->ciphers);
+	ck_assert_ptr_null(config->listeners[0]->ciphersuites);
+	ck_assert_ptr_null(config->listeners[0]->groups);
+	config_free(config);
+
+	(void)snprintf(text, sizeof(text), "%s" TLS_LISTENER "tls-policy = custom\n", defaults);
+	config = read_good(text);
+	ck_assert_int_eq(config->listeners[0]->tls_max, TLS_1_2);
+	ck_assert_str_eq(config->listeners[0]->ciphers, "C");
+	config_free(config);
+
+	config =
+		read_good("[defaults]\ntls-policy = intermediate\n" TLS_LISTENER "tls-min = 1.3\n");
+	ck_assert_int_eq(config->listeners[0]->tls_min, TLS_1_3);
 	config_free(config);
 }
 END_TEST
@@ -251,6 +286,7 @@ int main(void)
 	tcase_add_test(tcase, any_free_port_may_be_asked_for_twice);
 	tcase_add_test(tcase, lists_are_repeated_or_separated_by_commas);
 	tcase_add_test(tcase, every_key_arrives_where_it_belongs);
+	tcase_add_test(tcase, a_policy_is_stronger_than_defaults_for_others);
 	tcase_add_test(tcase, a_long_value_is_taken_whole);
 	tcase_add_test(tcase, a_long_section_name_is_taken_whole);
 	suite_add_tcase(suite, tcase);

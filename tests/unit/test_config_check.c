@@ -120,6 +120,24 @@ static const struct {
 	{ "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
 	  "tls-min = 1.3\ntls-max = 1.2\n",
 	  "f:5: [listener:a] tls-min: is above tls-max\n" },
+	{ CRYPT "tls-policy = old\n",
+	  "f:5: [listener:a] tls-policy: \"old\" is none of intermediate, modern, custom\n" },
+	{ CRYPT "tls-policy = intermediate\nciphers = A\nciphersuites = B\ngroups = C\n"
+	        "tls-min = 1.3\n",
+	  "f:6: [listener:a] ciphers: is what tls-policy = intermediate decides; say tls-policy = "
+	  "custom\n"
+	  "f:7: [listener:a] ciphersuites: is what tls-policy = intermediate decides; say "
+	  "tls-policy = custom\n"
+	  "f:8: [listener:a] groups: is what tls-policy = intermediate decides; say tls-policy = "
+	  "custom\n" },
+	{ CRYPT "tls-max = 1.2\n[defaults]\ntls-policy = modern\n",
+	  "f:5: [listener:a] tls-max: is what tls-policy = modern decides; say tls-policy = "
+	  "custom\n" },
+	{ "[defaults]\ntls-policy = modern\ntls-min = 1.2\n" PLAIN,
+	  "f:3: [defaults] tls-min: is what tls-policy = modern decides; say tls-policy = "
+	  "custom\n" },
+	{ PLAIN "tls-policy = modern\n",
+	  "f:5: [listener:a] tls-policy: is of no use with mode = tcp\n" },
 	{ CRYPT "client-auth = maybe\nclient-allow = cn:a\n",
 	  "f:5: [listener:a] client-auth: \"maybe\" is none of no, optional, require\n" },
 	{ CRYPT "client-auth = require\n",
