@@ -150,7 +150,7 @@ void certificates_issue(const char *folder, const struct certificate *wanted)
 	EVP_PKEY *key = wanted->rsa_bits > 0 ? EVP_RSA_gen((unsigned)wanted->rsa_bits)
 	                                     : EVP_EC_gen("P-256");
 	X509 *cert = certificates_make(wanted->cn != NULL ? wanted->cn : wanted->file, key,
-	                               wanted->until);
+	                               wanted->until != 0 ? wanted->until : DAY);
 
 	if (wanted->since != 0)
 		ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(cert), wanted->since));

@@ -36,7 +36,7 @@ struct certificate {
 	const char *issuer;     /* another file of these, an authority's; NULL: ours */
 	int rsa_bits;           /* 0: P-256 */
 	long since;             /* seconds from now; 0: two days ago */
-	long until;             /* seconds from now */
+	long until;             /* seconds from now; 0: a day */
 	bool stranger;          /* from the authority that nobody knows */
 	bool authority;         /* may issue others */
 	bool chain;             /* the authority's certificate follows */
