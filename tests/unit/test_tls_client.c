@@ -206,6 +206,7 @@ int main(void)
 
 	tcase_add_unchecked_fixture(tcase, make_files, remove_files);
 	tcase_add_checked_fixture(tcase, set_up, NULL);
+	tcase_set_timeout(tcase, 60); /* under valgrind hundreds of keys take their time */
 	tcase_add_test(tcase, a_file_that_is_of_no_use_is_named);
 	tcase_add_test(tcase, what_is_out_of_date_is_told);
 	tcase_add_test(tcase, too_many_names_are_not_told);
