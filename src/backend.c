@@ -151,8 +151,8 @@ static int backend_dial(const struct backend *backend, const struct address *add
 }
 
 enum backend_attempt backend_connect(struct backend *backend, struct backend_search *search,
-                                     struct tls_io *io, const struct address **address,
-                                     struct socket **sock)
+                                     struct tls_io *io, const char *alpn,
+                                     const struct address **address, struct socket **sock)
 {
 	const struct target *target;
 	int fd;
@@ -169,8 +169,10 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
 	}
 	if (fd < 0)
 		return BACKEND_FAILED;
+	if (backend->config->alpn == BACKEND_ALPN_OFF)
+		alpn = NULL;
 	*sock = backend->tls == NULL ? socket_plain_new(fd)
-	                             : socket_tls_connect(backend->tls, io, fd, target->name);
+	                             : socket_tls_connect(backend->tls, io, fd, target->name, alpn);
 	if (*sock == NULL) {
 		errno = ENOMEM;
 		return BACKEND_FAILED;

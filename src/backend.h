@@ -44,11 +44,12 @@ enum backend_attempt {
 
 /*
  * Begins a connection to the next address, which *address is set to whatever
- * comes of it (but for BACKEND_EXHAUSTED). io is for a TLS socket.
+ * comes of it (but for BACKEND_EXHAUSTED). io is for a TLS socket, and alpn
+ * (NULL: nothing) is what the client wants to speak; it outlives *sock.
  */
 enum backend_attempt backend_connect(struct backend *backend, struct backend_search *search,
-                                     struct tls_io *io, const struct address **address,
-                                     struct socket **sock);
+                                     struct tls_io *io, const char *alpn,
+                                     const struct address **address, struct socket **sock);
 
 /* For all connections from now on; see socket_set_patience(). */
 void backend_set_patience(struct backend *backend, uint64_t keepalive, uint64_t user_timeout);

@@ -136,6 +136,7 @@ static void config_free_listener(struct listener_config *listener)
 	config_free_texts(&listener->client.crl);
 	config_free_texts(&listener->client.allow);
 	config_free_texts(&listener->ticket_keys);
+	config_free_texts(&listener->alpn);
 	free(listener);
 }
 

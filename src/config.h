@@ -59,6 +59,18 @@ enum client_auth {
 	CLIENT_AUTH_REQUIRE,
 };
 
+/* What a client gets that speaks none of our protocols. */
+enum alpn_mismatch {
+	ALPN_MISMATCH_IGNORE,   /* a connection, and no word about protocols */
+	ALPN_MISMATCH_REJECT,   /* no_application_protocol */
+};
+
+/* What a TLS server is told of the protocol that the client has chosen. */
+enum backend_alpn {
+	BACKEND_ALPN_PASS,
+	BACKEND_ALPN_OFF,
+};
+
 /* Which server of a backend a relay tries first. */
 enum balance {
 	BALANCE_ROUND_ROBIN,
@@ -105,6 +117,7 @@ struct backend_config {
 	bool verify;            /* the chain, and the name if there is one */
 	char *ca;               /* PEM file; NULL: the system's trust store */
 	char *server_name;      /* SNI and name to verify; NULL: the host of `server` */
+	enum backend_alpn alpn;
 };
 
 struct listener_config {
@@ -127,6 +140,8 @@ struct listener_config {
 	char *groups;           /* of key exchange; NULL: our default */
 	char *sigalgs;          /* that our key may sign with; NULL: the library's default */
 	struct client_config client;
+	struct text_list alpn;  /* protocols, the favourite first; none: nothing is said */
+	enum alpn_mismatch alpn_mismatch;
 	bool tickets;           /* sessions can be resumed */
 	struct text_list ticket_keys;   /* files; none: keys are made in memory */
 

@@ -220,6 +220,7 @@ void config_check_backend(struct draft *draft, const struct draft_section *secti
 		check_useless(draft, section, "verify", needs_tls);
 		check_useless(draft, section, "ca", needs_tls);
 		check_useless(draft, section, "server-name", needs_tls);
+		check_useless(draft, section, "alpn", needs_tls);
 	} else if (!backend->verify) {
 		check_useless(draft, section, "ca", "is of no use with verify = no");
 	} else {
@@ -390,16 +391,19 @@ static void check_tls(struct draft *draft, const struct draft_section *section,
 	check_certificates(draft, section, listener);
 	check_client(draft, section, listener);
 	check_tickets(draft, section, listener);
+	if (listener->alpn.n == 0 && draft_find(section, "alpn") == NULL)
+		check_useless(draft, section, "alpn-mismatch", "is of no use without alpn");
 	config_check_versions(draft, section, listener);
 }
 
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
 	static const char *const tls_keys[] = {
-		"cert",         "key",         "ocsp",        "cert-dir",     "unknown-sni",
-		"tls-min",      "tls-max",     "ciphers",     "ciphersuites", "groups",
-		"sigalgs",      "client-auth", "client-ca",   "client-crl",   "client-allow",
-		"client-depth", "tickets",     "ticket-keys", "tls-policy",
+		"cert",          "key",         "ocsp",        "cert-dir",     "unknown-sni",
+		"tls-min",       "tls-max",     "ciphers",     "ciphersuites", "groups",
+		"sigalgs",       "client-auth", "client-ca",   "client-crl",   "client-allow",
+		"client-depth",  "tickets",     "ticket-keys", "tls-policy",   "alpn",
+		"alpn-mismatch",
 	};
 
 	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)

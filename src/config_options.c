@@ -77,6 +77,18 @@ static const char *option_set_depth(void *member, const char *value)
 	return NULL;
 }
 
+static const char *option_set_alpn(void *member, const char *value)
+{
+	const struct text_list *list = member;
+
+	if (strlen(value) > 255)
+		return "is longer than 255 bytes";
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->texts[i], value) == 0)
+			return "is there already";
+	return option_set_texts(member, value);
+}
+
 static const char *option_set_workers(void *member, const char *value)
 {
 	enum { MOST = 1024 };
@@ -166,6 +178,8 @@ OPTION_WORDS(tls_policy, enum tls_policy, "is none of intermediate, modern, cust
 OPTION_WORDS(unknown_sni, enum unknown_sni, "is neither default nor reject", "default", "reject")
 OPTION_WORDS(client_auth, enum client_auth, "is none of no, optional, require", "no", "optional",
              "require")
+OPTION_WORDS(alpn_mismatch, enum alpn_mismatch, "is neither ignore nor reject", "ignore", "reject")
+OPTION_WORDS(backend_alpn, enum backend_alpn, "is neither pass nor off", "pass", "off")
 OPTION_WORDS(balance, enum balance, "is neither round-robin nor first", "round-robin", "first")
 OPTION_WORDS(log_format, enum log_format, "is neither logfmt nor json", "logfmt", "json")
 OPTION_WORDS(log_level, enum log_level, "is none of debug, info, warning, error", "debug", "info",
@@ -269,6 +283,7 @@ const struct option_row option_rows[] = {
 	LISTENER_TEXTS("key", keys, option_set_texts),
 	LISTENER_TEXTS("ocsp", ocsps, option_set_texts),
 	LISTENER_TEXTS("cert-dir", cert_dirs, option_set_texts),
+	LISTENER_TEXTS("alpn", alpn, option_set_alpn),
 	LISTENER_TEXTS("ticket-keys", ticket_keys, option_set_texts),
 	LISTENER_TEXTS("client-ca", client.ca, option_set_texts),
 	LISTENER_TEXTS("client-crl", client.crl, option_set_texts),
@@ -297,6 +312,7 @@ const struct option_row option_rows[] = {
 	DEFAULTS("sigalgs", NULL, sigalgs, option_set_text),
 	DEFAULTS("tickets", "yes", tickets, option_set_bool),
 	DEFAULTS("unknown-sni", "default", unknown_sni, option_set_unknown_sni),
+	DEFAULTS("alpn-mismatch", "ignore", alpn_mismatch, option_set_alpn_mismatch),
 	DEFAULTS("client-auth", "no", client.auth, option_set_client_auth),
 	DEFAULTS("client-depth", "4", client.depth, option_set_depth),
 	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
@@ -309,6 +325,7 @@ const struct option_row option_rows[] = {
 	BACKEND("verify", "yes", verify, option_set_bool),
 	BACKEND("ca", NULL, ca, option_set_text),
 	BACKEND("server-name", NULL, server_name, option_set_text),
+	BACKEND("alpn", "pass", alpn, option_set_backend_alpn),
 	BACKEND("balance", "round-robin", balance, option_set_balance),
 };
 const size_t n_option_rows = sizeof(option_rows) / sizeof(option_rows[0]);

@@ -51,11 +51,13 @@ static bool relay_watch_backend(struct relay *relay)
 static enum relay_verdict relay_try_next(struct relay *relay)
 {
 	struct backend *backend = listener_backend(relay->listener);
+	const struct tls_facts *client = socket_tls_facts(relay->client);
 
 	relay->hello = false;
 	for (;;) {
 		switch (backend_connect(backend, &relay->search, relay->worker->tls_io,
-		                        &relay->server, &relay->backend)) {
+		                        client != NULL ? client->alpn : NULL, &relay->server,
+		                        &relay->backend)) {
 		case BACKEND_TRYING:
 			if (!relay_watch_backend(relay))
 				continue;

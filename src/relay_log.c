@@ -60,6 +60,7 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 		log_text(line, "cipher", client->cipher);
 		log_text(line, "group", client->group);
 		log_text(line, "sni", client->name);
+		log_text(line, "alpn", client->alpn);
 		relay_log_identity(line, client);
 		if (client->resumed)
 			log_flag(line, "resumed", true);

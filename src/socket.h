@@ -51,12 +51,13 @@ struct tls_identity {
 	char text[];            /* both of them */
 };
 
-/* What is known about a TLS socket. All text is static but the name. */
+/* What is known about a TLS socket. All text is static, but where it says whose it is. */
 struct tls_facts {
 	const char *version;    /* "TLSv1.3" */
 	const char *cipher;     /* "TLS_AES_128_GCM_SHA256" */
 	const char *group;      /* "x25519"; NULL without key exchange */
 	const char *name;       /* SNI as sent; the socket's; NULL: none */
+	const char *alpn;       /* what is spoken inside; the listener's; NULL: nobody said */
 	const struct tls_identity *client;      /* the socket's; NULL: no certificate was shown */
 	const char *cause;      /* why the handshake failed; NULL: see the ending */
 	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
@@ -69,12 +70,13 @@ struct tls_facts {
  *
  * A TLS socket borrows the worker's io and the context; both outlive it. The
  * client's side of one (connect) asks for name (a host name or an IP address)
- * and verifies it as the context says; NULL: neither.
+ * and verifies it as the context says; NULL: neither. It offers alpn (NULL:
+ * nothing), which outlives it, and takes no other protocol for an answer.
  */
 struct socket *socket_plain_new(int fd);
 struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io, int fd);
 struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
-                                  const char *name);
+                                  const char *name, const char *alpn);
 
 /*
  * Before or after fd is connected: keepalive milliseconds of silence until the

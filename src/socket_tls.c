@@ -18,6 +18,7 @@
 #include <openssl/x509v3.h>
 
 #include "socket_tls.h"
+#include "tls_alpn.h"
 #include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
@@ -355,14 +356,18 @@ static bool socket_tls_expect(SSL *ssl, const char *name)
 }
 
 struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
-                                  const char *name)
+                                  const char *name, const char *alpn)
 {
 	struct socket *sock = socket_tls_new(context, io, fd);
+	SSL *ssl;
 
 	if (sock == NULL)
 		return NULL;
-	SSL_set_connect_state(socket_tls_of(sock)->ssl);
-	if (name != NULL && !socket_tls_expect(socket_tls_of(sock)->ssl, name)) {
+	ssl = socket_tls_of(sock)->ssl;
+	SSL_set_connect_state(ssl);
+	socket_tls_of(sock)->facts.alpn = alpn;
+	if ((name != NULL && !socket_tls_expect(ssl, name)) ||
+	    (alpn != NULL && !tls_alpn_offer(ssl, alpn))) {
 		ERR_clear_error();
 		socket_free(sock);
 		return NULL;

@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "socket_tls.h"
+#include "tls_alpn.h"
 #include "tls_catalog.h"
 #include "tls_client.h"
 #include "tls_error.h"
@@ -259,6 +260,8 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 	     !tls_context_set_certificates(context->ctx, listener, supply->catalog) ||
 	     (supply->client != NULL && !tls_client_apply(supply->client, context->ctx))))
 		wrong = "TLS settings";
+	if (wrong == NULL && supply->alpn != NULL)
+		tls_alpn_apply(supply->alpn, context->ctx);
 	if (wrong == NULL)
 		return context;
 	if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */

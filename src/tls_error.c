@@ -70,6 +70,7 @@ static const char *tls_error_word(int reason)
 	case SSL_R_CERTIFICATE_VERIFY_FAILED:         return "certificate";
 	case SSL_R_BAD_SIGNATURE:                     return "bad_signature";
 	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "client_certificate:none";
+	case SSL_R_NO_APPLICATION_PROTOCOL:           return "no_shared_protocol";
 	case SSL_R_CALLBACK_FAILED:                   return "unknown_name";
 	case SSL_R_INAPPROPRIATE_FALLBACK:            return "inappropriate_fallback";
 	default:                                      return NULL;

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "tls_inspect.h"
 
+struct tls_alpn;
 struct tls_catalog;
 struct tls_client;
 struct tls_store;
@@ -20,6 +21,7 @@ struct tls_tickets;
 struct tls_supply {
 	struct tls_catalog *catalog;    /* certificates */
 	struct tls_client *client;      /* whom it lets in; NULL: it asks for no certificate */
+	struct tls_alpn *alpn;          /* NULL: it says nothing of protocols */
 	struct tls_tickets *tickets;    /* keys of its own; NULL: the process's */
 };
 

@@ -60,7 +60,7 @@ static const char *tried(struct backend *backend)
 
 	for (;;) {
 		enum backend_attempt attempt =
-			backend_connect(backend, &search, NULL, &address, &sock);
+			backend_connect(backend, &search, NULL, NULL, &address, &sock);
 
 		if (attempt == BACKEND_EXHAUSTED)
 			break;
@@ -174,7 +174,8 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	config.tls = true;
 	backend = backend_new(&config, reason);
 	ck_assert_int_eq(listen(held[0], 1), 0);
-	ck_assert_int_eq(backend_connect(backend, &search, io, &address, &sock), BACKEND_TRYING);
+	ck_assert_int_eq(backend_connect(backend, &search, io, NULL, &address, &sock),
+	                 BACKEND_TRYING);
 	ck_assert(poller_init(&poller, base));
 	ck_assert(socket_watch(sock, &poller, true, wake, NULL));
 	ck_assert_int_eq(socket_connected(sock), IO_DONE);
@@ -225,7 +226,8 @@ START_TEST(a_server_that_listens_is_connected_to)
 	int fd;
 
 	ck_assert_int_eq(listen(held[0], 1), 0);
-	ck_assert_int_eq(backend_connect(backend, &search, NULL, &address, &sock), BACKEND_TRYING);
+	ck_assert_int_eq(backend_connect(backend, &search, NULL, NULL, &address, &sock),
+	                 BACKEND_TRYING);
 	ck_assert_ptr_eq(address, &addresses[0]);
 	ck_assert_ptr_eq(backend_config(backend), &config);
 	fd = accept(held[0], NULL, NULL);
@@ -270,17 +272,19 @@ START_TEST(a_full_unix_backlog_is_no_failure_and_the_rest_say_why)
 	backend = backend_new(&config, reason);
 	listening = fill_backlog(&addresses[0]);
 	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(backend_connect(backend, &search, NULL, &address, &sock),
+		ck_assert_int_eq(backend_connect(backend, &search, NULL, NULL, &address, &sock),
 		                 BACKEND_BUSY);
 		ck_assert_ptr_eq(address, &addresses[0]);
 	}
 	(void)close(listening);
-	ck_assert_int_eq(backend_connect(backend, &search, NULL, &address, &sock), BACKEND_FAILED);
+	ck_assert_int_eq(backend_connect(backend, &search, NULL, NULL, &address, &sock),
+	                 BACKEND_FAILED);
 	ck_assert_int_eq(errno, ECONNREFUSED);
 	folder_remove(folder);
 	config.balance = BALANCE_FIRST;
 	search = (struct backend_search){ 0 };
-	ck_assert_int_eq(backend_connect(backend, &search, NULL, &address, &sock), BACKEND_FAILED);
+	ck_assert_int_eq(backend_connect(backend, &search, NULL, NULL, &address, &sock),
+	                 BACKEND_FAILED);
 	ck_assert_int_eq(errno, ENOENT);
 	backend_free(backend);
 }

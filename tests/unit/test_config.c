@@ -140,6 +140,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
 	                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
 	                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                  "alpn = h2, http/1.1\nalpn-mismatch = reject\n"
 	                  "tls-policy = custom\ntickets = yes\nticket-keys = /dev/null, /dev/zero\n"
 	                  "client-auth = optional\nclient-depth = 0\n"
 	                  "client-ca = /dev/null, /dev/zero\n"
@@ -148,7 +149,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                  "buffer-size = 16m\n"
 	                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
 	                  "verify = true\nca = /dev/null\nserver-name = n\n"
-	                  "balance = first\n");
+	                  "balance = first\nalpn = off\n");
 	const struct listener_config *listener = config->listeners[0];
 	const struct backend_config *backend = config->backends[0];
 
@@ -184,6 +185,9 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(listener->groups, "G");
 	ck_assert_str_eq(listener->sigalgs, "A");
 	ck_assert_int_eq(listener->tls_policy, TLS_POLICY_CUSTOM);
+	ck_assert_uint_eq(listener->alpn.n, 2);
+	ck_assert_str_eq(listener->alpn.texts[1], "http/1.1");
+	ck_assert_int_eq(listener->alpn_mismatch, ALPN_MISMATCH_REJECT);
 	ck_assert(listener->tickets);
 	ck_assert_uint_eq(listener->ticket_keys.n, 2);
 	ck_assert_str_eq(listener->ticket_keys.texts[1], "/dev/zero");
@@ -206,6 +210,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(backend->ca, "/dev/null");
 	ck_assert_str_eq(backend->server_name, "n");
 	ck_assert_int_eq(backend->balance, BALANCE_FIRST);
+	ck_assert_int_eq(backend->alpn, BACKEND_ALPN_OFF);
 	config_free(config);
 }
 END_TEST

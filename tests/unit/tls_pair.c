@@ -157,7 +157,7 @@ void tls_pair_join_connecting(int version, const char *name)
 	int fd = join(WIRE_UNIX, version);
 
 	SSL_set_accept_state(pair.peer);
-	watch(socket_tls_connect(pair.context, pair.io, fd, name));
+	watch(socket_tls_connect(pair.context, pair.io, fd, name, NULL));
 }
 
 /* 1: done; 0: waits; -1: failed. Both ends share this thread's error queue. */
