@@ -38,8 +38,9 @@ class Ours:
 
     leaves = 'close_notify' # how it ends, having been told the end
     header = 0              # bytes that it gets besides
-    is_exact = True         # says what it got, and nothing else
     resumes = '1.2', '1.3'
+    offers = True           # protocols, by ALPN
+    declines = ()           # to show certificates that it finds fault with itself
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -131,6 +132,7 @@ class Curl(Ours):
     """
 
     resumes = ('1.3',)
+    offers = False
     header = len(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n')
 
     def talk(self, host, port, name, ca, version, request, times=1, **more):
@@ -180,6 +182,9 @@ class GnuTLS(Ours):
 
 class NSS(Ours):
     """tstclnt, with a database for the authority and one for the client's key."""
+
+    offers = False
+    declines = ('purpose',)
 
     def database(self, ca, p12):
         folder = self.folder / f'nss-{os.getpid()}'
