@@ -112,6 +112,39 @@ static void tls_inspect_chain(const struct tls_credential *credential, struct tl
 		report(arg, &finding);
 }
 
+/* ---- what clients may refuse ---- */
+
+/* One for this machine alone is made to try things out with. */
+static bool tls_inspect_is_local(const struct tls_credential *credential)
+{
+	return credential->n_names == 1 && strcmp(credential->names, "localhost") == 0;
+}
+
+static void tls_inspect_usage(const struct tls_credential *credential, tls_report *report,
+                              void *arg)
+{
+	X509 *certificate = credential->certificate;
+	struct tls_finding finding = { credential->cert_file.path, NULL, NULL };
+
+	/* All bits are set where there is no such extension. */
+	if ((X509_get_key_usage(certificate) & KU_DIGITAL_SIGNATURE) == 0) {
+		finding.problem = "key_usage";
+		finding.detail = "its key is not for signatures, and a server has to sign";
+		report(arg, &finding);
+	}
+	if ((X509_get_extended_key_usage(certificate) & (XKU_SSL_SERVER | XKU_ANYEKU)) == 0) {
+		finding.problem = "extended_key_usage";
+		finding.detail = "it is not for TLS servers";
+		report(arg, &finding);
+	}
+	if ((X509_get_extension_flags(certificate) & EXFLAG_SS) != 0 &&
+	    !tls_inspect_is_local(credential)) {
+		finding.problem = "self_signed";
+		finding.detail = "clients trust it only if they were given it";
+		report(arg, &finding);
+	}
+}
+
 /* ---- staple ---- */
 
 static void tls_inspect_one_staple(const struct tls_staple *staple, time_t now, tls_report *report,
@@ -151,5 +184,6 @@ void tls_inspect(const struct tls_credential *credential, struct tls_loader *loa
 
 	tls_inspect_dates(credential, now, report, arg);
 	tls_inspect_chain(credential, loader, report, arg);
+	tls_inspect_usage(credential, report, arg);
 	tls_inspect_staple(credential, now, report, arg);
 }

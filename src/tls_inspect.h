@@ -23,7 +23,7 @@ enum { TLS_DATE_ROOM = 32 };
 /* "2026-11-24T13:00:00Z"; returns text. */
 const char *tls_date(time_t date, char text[TLS_DATE_ROOM]);
 
-/* Dates, chain and staple of one that is served from now on. */
+/* Dates, chain, usage and staple of one that is served from now on. */
 void tls_inspect(const struct tls_credential *credential, struct tls_loader *loader,
                  tls_report *report, void *arg);
 

@@ -17,6 +17,8 @@
 
 /* More than this many authorities are looked at as if each were new. */
 enum { TLS_LOADER_KNOWN_MOST = 64 };
+/* What security level 2 asks for. */
+enum { TLS_LOADER_BITS = 112 };
 
 /* A certificate of a chain, and what it was parsed from. */
 struct tls_known {
@@ -256,6 +258,41 @@ static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gatherin
 	return false;
 }
 
+static void tls_loader_blame(X509 *weak, const char *what, const char *kind, int bits,
+                             const char *about, char *reason)
+{
+	char name[128] = "";
+
+	(void)X509_NAME_get_text_by_NID(X509_get_subject_name(weak), NID_commonName, name,
+	                                sizeof(name));
+	(void)snprintf(reason, TLS_REASON_ROOM,
+	               "%s: the %s of \"%s\" is too weak: %s, %d bits of security, 112 are needed",
+	               about, what, name, kind, bits);
+}
+
+/* True when it is too weak for security level 2, and reason says how. */
+static bool tls_loader_is_weak(X509 *certificate, const char *about, char *reason)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(certificate);
+	int bits = key != NULL ? EVP_PKEY_get_security_bits(key) : TLS_LOADER_BITS;
+	char kind[64];
+
+	if (bits < TLS_LOADER_BITS) {
+		(void)snprintf(kind, sizeof(kind), "%s, %d bits", EVP_PKEY_get0_type_name(key),
+		               EVP_PKEY_get_bits(key));
+		tls_loader_blame(certificate, "key", kind, bits, about, reason);
+		return true;
+	}
+	/* Nobody checks how an authority has signed itself. */
+	if ((X509_get_extension_flags(certificate) & EXFLAG_SS) != 0 ||
+	    X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) != 1 ||
+	    bits >= TLS_LOADER_BITS)
+		return false;
+	tls_loader_blame(certificate, "signature", OBJ_nid2ln(X509_get_signature_nid(certificate)),
+	                 bits, about, reason);
+	return true;
+}
+
 /* What OpenSSL would refuse in a handshake is refused here. */
 static bool tls_loader_judge(struct tls_loader *loader, const struct tls_credential *credential,
                              const char *about, char *reason)
@@ -264,6 +301,11 @@ static bool tls_loader_judge(struct tls_loader *loader, const struct tls_credent
 	                             credential->chain, 1) == 1)
 		return true;
 	(void)tls_error_sentence(about, reason, TLS_REASON_ROOM);
+	if (tls_loader_is_weak(credential->certificate, about, reason))
+		return false;
+	for (int i = 0; i < sk_X509_num(credential->chain); i++)
+		if (tls_loader_is_weak(sk_X509_value(credential->chain, i), about, reason))
+			break;
 	return false;
 }
 

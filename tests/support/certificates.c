@@ -154,16 +154,22 @@ void certificates_issue(const char *folder, const struct certificate *wanted)
 
 	if (wanted->since != 0)
 		ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(cert), wanted->since));
-	ck_assert_int_eq(X509_set_issuer_name(cert, X509_get_subject_name(issuer.cert)), 1);
+	ck_assert_int_eq(X509_set_issuer_name(
+				 cert, X509_get_subject_name(wanted->itself ? cert : issuer.cert)),
+	                 1);
 	if (wanted->authority)
 		certificates_extend(cert, issuer.cert, NID_basic_constraints, "critical,CA:TRUE");
 	certificates_extend(cert, issuer.cert, NID_subject_key_identifier, "hash");
 	certificates_extend_as_told(cert, issuer.cert, NID_subject_alt_name, wanted->names);
 	certificates_extend_as_told(cert, issuer.cert, NID_ext_key_usage, wanted->usage);
+	certificates_extend_as_told(cert, issuer.cert, NID_key_usage, wanted->key_usage);
 	certificates_extend_as_told(cert, issuer.cert, NID_info_access, wanted->places);
 	certificates_extend_as_told(cert, issuer.cert, NID_tlsfeature, wanted->features);
-	certificates_extend(cert, issuer.cert, NID_authority_key_identifier, "keyid");
-	ck_assert_int_gt(X509_sign(cert, issuer.key, EVP_sha256()), 0);
+	if (!wanted->itself)
+		certificates_extend(cert, issuer.cert, NID_authority_key_identifier, "keyid");
+	ck_assert_int_gt(X509_sign(cert, wanted->itself ? key : issuer.key,
+	                           wanted->sha1 ? EVP_sha1() : EVP_sha256()),
+	                 0);
 	certificates_save(folder, wanted->file, cert, key);
 	if (wanted->chain)
 		certificates_append(folder, wanted->file, issuer.cert);

@@ -31,6 +31,7 @@ struct certificate {
 	const char *cn;         /* NULL: the file's name */
 	const char *names;      /* "DNS:a.test,URI:spiffe://a"; NULL: none */
 	const char *usage;      /* "clientAuth"; NULL: any */
+	const char *key_usage;  /* "keyEncipherment"; NULL: any */
 	const char *places;     /* "caIssuers;URI:http://..."; NULL: none */
 	const char *features;   /* "status_request"; NULL: none */
 	const char *issuer;     /* another file of these, an authority's; NULL: ours */
@@ -39,6 +40,8 @@ struct certificate {
 	long until;             /* seconds from now; 0: a day */
 	bool stranger;          /* from the authority that nobody knows */
 	bool authority;         /* may issue others */
+	bool itself;            /* is its own issuer */
+	bool sha1;              /* signed with that */
 	bool chain;             /* the authority's certificate follows */
 };
 

@@ -172,6 +172,57 @@ START_TEST(a_chain_that_could_go_on_is_told)
 }
 END_TEST
 
+/* What else a certificate may be, and what is said of it. */
+static const struct {
+	struct certificate certificate;
+	const char *finding;
+} odd[] = {
+	{ { .key_usage = "keyEncipherment" }, "key_usage: its key is not for signatures" },
+	{ { .usage = "clientAuth" }, "extended_key_usage: it is not for TLS servers" },
+	{ { .itself = true }, "self_signed: clients trust it only if they were given it" },
+	{ { .sha1 = true }, "skipped: " },
+	{ { .rsa_bits = 1024 }, "skipped: " },
+};
+
+START_TEST(what_clients_would_refuse_is_told)
+{
+	struct certificate certificate = odd[_i].certificate;
+
+	certificate.file = "odd.pem";
+	certificate.names = "DNS:odd.test";
+	certificate.until = MONTH;
+	issue("a.pem", "DNS:x.test", 0, MONTH);
+	certificates_issue(folder, &certificate);
+	open_it();
+	expect_finding("odd.pem", odd[_i].finding);
+	ck_assert_ptr_null(strstr(catalog.findings, "a.pem"));
+	if (certificate.sha1)
+		ck_assert_ptr_nonnull(strstr(catalog.findings,
+		                             "the signature of \"odd.pem\" is too weak: "
+		                             "ecdsa-with-SHA1"));
+	if (certificate.rsa_bits != 0)
+		ck_assert_ptr_nonnull(strstr(catalog.findings,
+		                             "the key of \"odd.pem\" is too weak: RSA, 1024 bits"));
+}
+END_TEST
+
+START_TEST(what_clients_would_take_is_not_told)
+{
+	certificates_issue(folder, &(struct certificate){ .file = "a.pem",
+	                                                  .names = "DNS:x.test",
+	                                                  .usage = "serverAuth,clientAuth",
+	                                                  .key_usage = "digitalSignature",
+	                                                  .rsa_bits = 2048,
+	                                                  .until = MONTH });
+	certificates_issue(folder, &(struct certificate){ .file = "local.pem",
+	                                                  .names = "DNS:localhost",
+	                                                  .itself = true,
+	                                                  .until = MONTH });
+	open_it();
+	ck_assert_str_eq(catalog.findings, "");
+}
+END_TEST
+
 START_TEST(a_reload_loads_what_has_changed)
 {
 	struct catalog next;
@@ -228,6 +279,9 @@ int main(void)
 	tcase_add_test(tcase, one_that_is_named_has_to_work);
 	tcase_add_test(tcase, a_folder_without_any_is_told);
 	tcase_add_test(tcase, a_chain_that_could_go_on_is_told);
+	tcase_add_loop_test(tcase, what_clients_would_refuse_is_told, 0,
+	                    sizeof(odd) / sizeof(odd[0]));
+	tcase_add_test(tcase, what_clients_would_take_is_not_told);
 	tcase_add_test(tcase, a_reload_loads_what_has_changed);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
