@@ -331,17 +331,24 @@ static struct config *config_from_draft(struct draft *draft)
 	return config;
 }
 
-struct config *config_read(FILE *file, const char *path, FILE *errors)
+struct config *config_read_draft(struct draft *draft, FILE *file, const char *path, FILE *errors)
 {
-	struct draft draft = { 0 };
 	struct config *config = NULL;
 
-	if (draft_read(&draft, file))
-		config = config_from_draft(&draft);
-	if (draft_report(&draft, path, errors)) {
+	if (draft_read(draft, file))
+		config = config_from_draft(draft);
+	if (draft_report(draft, path, errors)) {
 		config_free(config);
 		config = NULL;
 	}
+	return config;
+}
+
+struct config *config_read(FILE *file, const char *path, FILE *errors)
+{
+	struct draft draft = { 0 };
+	struct config *config = config_read_draft(&draft, file, path, errors);
+
 	draft_clear(&draft);
 	return config;
 }

@@ -184,6 +184,10 @@ struct config *config_load(const char *path, FILE *errors);
 /* The same from an open stream; path is used in messages only. */
 struct config *config_read(FILE *file, const char *path, FILE *errors);
 
+/* The same, and draft, all zero before, is what it was made of; the caller's to clear. */
+struct draft;
+struct config *config_read_draft(struct draft *draft, FILE *file, const char *path, FILE *errors);
+
 /* NULL is fine. */
 void config_free(struct config *config);
 

@@ -396,18 +396,25 @@ static void check_tls(struct draft *draft, const struct draft_section *section,
 	config_check_versions(draft, section, listener);
 }
 
+static const char *const check_tls_keys[] = {
+	"cert",       "key",        "ocsp",          "cert-dir",     "unknown-sni", "tls-min",
+	"tls-max",    "ciphers",    "ciphersuites",  "groups",       "sigalgs",     "client-auth",
+	"client-ca",  "client-crl", "client-allow",  "client-depth", "tickets",     "ticket-keys",
+	"tls-policy", "alpn",       "alpn-mismatch",
+};
+
+bool config_key_wants_tls(const char *key)
+{
+	for (size_t i = 0; i < sizeof(check_tls_keys) / sizeof(check_tls_keys[0]); i++)
+		if (strcmp(check_tls_keys[i], key) == 0)
+			return true;
+	return false;
+}
+
 static void check_no_tls(struct draft *draft, const struct draft_section *section)
 {
-	static const char *const tls_keys[] = {
-		"cert",          "key",         "ocsp",        "cert-dir",     "unknown-sni",
-		"tls-min",       "tls-max",     "ciphers",     "ciphersuites", "groups",
-		"sigalgs",       "client-auth", "client-ca",   "client-crl",   "client-allow",
-		"client-depth",  "tickets",     "ticket-keys", "tls-policy",   "alpn",
-		"alpn-mismatch",
-	};
-
-	for (size_t i = 0; i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
-		check_useless(draft, section, tls_keys[i], "is of no use with mode = tcp");
+	for (size_t i = 0; i < sizeof(check_tls_keys) / sizeof(check_tls_keys[0]); i++)
+		check_useless(draft, section, check_tls_keys[i], "is of no use with mode = tcp");
 }
 
 void config_check_listener(struct draft *draft, const struct draft_section *section,

@@ -14,6 +14,9 @@
 /* Sections and keys: unknown, misplaced, repeated, badly named. */
 void config_check_draft(struct draft *draft);
 
+/* True when a listener has a use for the key only with TLS. */
+bool config_key_wants_tls(const char *key);
+
 /* For a listener, or for [defaults] as if it were one. section may be NULL. */
 void config_check_versions(struct draft *draft, const struct draft_section *section,
                            const struct listener_config *listener);

@@ -9,16 +9,18 @@
 #include "config.h"
 #include "daemon.h"
 #include "demo.h"
+#include "explain.h"
 #include "generation.h"
 #include "inherited.h"
 #include "log.h"
 
 static const char usage[] =
-	"usage: adieu -c FILE [--check]\n"
+	"usage: adieu -c FILE [--check | --explain]\n"
 	"       adieu --demo | --version | --help\n"
 	"\n"
 	"  -c, --config FILE  run in the foreground with this configuration\n"
 	"      --check        only say what is wrong with it; status 1 if anything is\n"
+	"      --explain      what it comes to: values, certificates, names, a grade\n"
 	"      --demo         no file: a proxy to play with, on loopback\n"
 	"      --version      say which adieu this is\n"
 	"      --help         say this\n"
@@ -29,6 +31,7 @@ static const char usage[] =
 enum command {
 	COMMAND_RUN,
 	COMMAND_CHECK,
+	COMMAND_EXPLAIN,
 	COMMAND_DEMO,
 	COMMAND_VERSION,
 	COMMAND_HELP,
@@ -43,9 +46,13 @@ struct arguments {
 static struct arguments main_parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
-		{ "demo", no_argument, NULL, 'd' },         { "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "demo", no_argument, NULL, 'd' },
+		{ "version", no_argument, NULL, 'v' },
+		{ "explain", no_argument, NULL, 'e' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct arguments arguments = { .command = COMMAND_RUN };
 	int option;
@@ -54,13 +61,14 @@ static struct arguments main_parse(int argc, char **argv)
 		switch (option) {
 		case 'c': arguments.config = optarg; break;
 		case 'k': arguments.command = COMMAND_CHECK; break;
+		case 'e': arguments.command = COMMAND_EXPLAIN; break;
 		case 'd': arguments.command = COMMAND_DEMO; break;
 		case 'v': arguments.command = COMMAND_VERSION; break;
 		case 'h': arguments.command = COMMAND_HELP; break;
 		default:  arguments.command = COMMAND_NONE; return arguments;
 		}
 	}
-	if (optind < argc || (arguments.command <= COMMAND_CHECK && arguments.config == NULL))
+	if (optind < argc || (arguments.command <= COMMAND_EXPLAIN && arguments.config == NULL))
 		arguments.command = COMMAND_NONE;
 	return arguments;
 }
@@ -136,7 +144,9 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
 	switch (arguments.command) {
 	case COMMAND_RUN:
-	case COMMAND_CHECK:   return main_with_config(arguments.command, arguments.config);
+	case COMMAND_CHECK: return main_with_config(arguments.command, arguments.config);
+	case COMMAND_EXPLAIN:
+		return explain(arguments.config, stdout, stderr) ? EXIT_SUCCESS : EXIT_FAILURE;
 	case COMMAND_DEMO:    return demo_run();
 	case COMMAND_VERSION: (void)puts("adieu " ADIEU_VERSION); return EXIT_SUCCESS;
 	case COMMAND_HELP:    (void)fputs(usage, stdout); return EXIT_SUCCESS;

@@ -322,6 +322,11 @@ size_t tls_catalog_count_names(const struct tls_catalog *catalog)
 	return catalog->names.n;
 }
 
+const struct table *tls_catalog_names(const struct tls_catalog *catalog)
+{
+	return &catalog->names;
+}
+
 bool tls_catalog_is_stapled(const struct tls_catalog *catalog)
 {
 	return catalog->is_stapled;

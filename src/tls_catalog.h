@@ -40,6 +40,10 @@ const struct tls_set *tls_catalog_find(const struct tls_catalog *catalog, const 
 /* What a client gets that asks for name; NULL: for none. */
 const struct tls_set *tls_catalog_choose(const struct tls_catalog *catalog, const char *name);
 
+struct table;
+/* All names, each with its tls_set. */
+const struct table *tls_catalog_names(const struct tls_catalog *catalog);
+
 /* True when there is a staple that holds, or did, or will. */
 bool tls_catalog_is_stapled(const struct tls_catalog *catalog);
 

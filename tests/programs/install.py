@@ -88,7 +88,7 @@ class Install(harness.Checks):
     def test_bash_completes_each_option(self):
         told = self.run_program([harness.ADIEU, '--help']).decode()
         options = set(re.findall('--[a-z]+', told.split('\n\n')[1]))
-        self.assertEqual(len(options), 5)
+        self.assertEqual(len(options), 6)
         self.assertEqual(self.complete('--'), options)
         self.assertEqual(self.complete('--c'), {'--check', '--config'})
 

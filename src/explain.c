@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The draft of the configuration, which everybody else throws away, knows the
+ * lines; the table of options knows which keys there are.
+ */
+#include "explain.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "config.h"
+#include "config_check.h"
+#include "config_draft.h"
+#include "config_options.h"
+#include "tls_context.h"
+#include "tls_explain.h"
+#include "tls_store.h"
+
+struct explainer {
+	const struct draft *draft;
+	FILE *out;
+};
+
+static void explain_value(const struct explainer *explainer, const char *key, const char *value,
+                          const char *from, unsigned line)
+{
+	(void)fprintf(explainer->out, "  %-20s %-40s ", key, value);
+	if (line == 0)
+		(void)fprintf(explainer->out, "%s\n", from);
+	else
+		(void)fprintf(explainer->out, "%sline %u\n", from, line);
+}
+
+static void explain_list(const struct explainer *explainer, const struct draft_section *section,
+                         const char *key)
+{
+	const char *label = key;
+
+	for (size_t i = 0; section != NULL && i < section->n_entries; i++) {
+		const struct draft_entry *entry = &section->entries[i];
+
+		if (strcmp(entry->key, key) != 0)
+			continue;
+		explain_value(explainer, label, entry->value, "", entry->line);
+		label = "";
+	}
+	if (label == key)
+		explain_value(explainer, key, "-", "not set", 0);
+}
+
+static void explain_key(const struct explainer *explainer, const struct draft_section *section,
+                        const struct config_key *key)
+{
+	const struct draft_entry *own = draft_find(section, key->key);
+	const struct draft_entry *general =
+		key->in_defaults
+			? draft_find(draft_find_section(explainer->draft, "defaults"), key->key)
+			: NULL;
+
+	if (own != NULL)
+		explain_value(explainer, key->key, own->value, "", own->line);
+	else if (general != NULL)
+		explain_value(explainer, key->key, general->value, "[defaults], ", general->line);
+	else if (key->fallback != NULL)
+		explain_value(explainer, key->key, key->fallback, "default", 0);
+	else
+		explain_value(explainer, key->key, "-", "not set", 0);
+}
+
+/* True when a policy has decided about it, whatever [defaults] says; see config_policy_apply(). */
+static bool explain_policy(const struct explainer *explainer,
+                           const struct listener_config *listener, const char *key)
+{
+	const bool modern = listener->tls_policy == TLS_POLICY_MODERN;
+	const char *value = "-";
+
+	if (strcmp(key, "tls-min") == 0 || strcmp(key, "tls-max") == 0) {
+		value = "1.3";
+		if (!modern)
+			return false;
+	} else if (listener->tls_policy == TLS_POLICY_CUSTOM ||
+	           (strcmp(key, "ciphers") != 0 && strcmp(key, "ciphersuites") != 0 &&
+	            strcmp(key, "groups") != 0)) {
+		return false;
+	}
+	explain_value(explainer, key, value, "tls-policy", 0);
+	return true;
+}
+
+/* listener: whose section it is; NULL: it is of another kind. */
+static void explain_section(const struct explainer *explainer, const struct draft_section *section,
+                            const char *kind, const struct listener_config *listener)
+{
+	for (size_t i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+		const char *key = row->key.key;
+
+		if (strcmp(row->key.section, kind) != 0)
+			continue;
+		if (listener != NULL && listener->mode != LISTENER_TLS && config_key_wants_tls(key))
+			continue;
+		if (listener != NULL && explain_policy(explainer, listener, key))
+			continue;
+		if (option_is_list(row))
+			explain_list(explainer, section, key);
+		else
+			explain_key(explainer, section, &row->key);
+	}
+}
+
+static void explain_title(const struct explainer *explainer, const struct draft_section *section)
+{
+	char title[128];
+
+	(void)snprintf(title, sizeof(title), "[%s]", section->title);
+	(void)fprintf(explainer->out, "\n%-63s line %u\n", title, section->line);
+}
+
+/* The section of the listener of this name. */
+static const struct draft_section *explain_find(const struct draft *draft, const char *name)
+{
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		const struct draft_section *section = &draft->sections[i];
+
+		if (strcmp(section->kind, "listener") == 0 && strcmp(section->name, name) == 0)
+			return section;
+	}
+	return NULL;
+}
+
+static bool explain_listener(const struct explainer *explainer, const char *path,
+                             const struct listener_config *listener, struct tls_store *store,
+                             FILE *errors)
+{
+	const struct draft_section *section = explain_find(explainer->draft, listener->name);
+	char reason[TLS_REASON_ROOM];
+
+	explain_title(explainer, section);
+	explain_section(explainer, section, "listener", listener);
+	if (listener->mode != LISTENER_TLS)
+		return true;
+	(void)fprintf(explainer->out, "\n");
+	if (tls_explain(listener, store, explainer->out, reason))
+		return true;
+	(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, listener->name, reason);
+	return false;
+}
+
+static bool explain_config(const struct explainer *explainer, const char *path,
+                           const struct config *config, FILE *errors)
+{
+	const struct draft *draft = explainer->draft;
+	const struct draft_section *global = draft_find_section(draft, "global");
+	struct tls_store *store = tls_store_new(NULL);
+	bool fine = store != NULL;
+
+	(void)fprintf(explainer->out, "%s\n", path);
+	if (global != NULL)
+		explain_title(explainer, global);
+	else
+		(void)fprintf(explainer->out, "\n[global]\n");
+	explain_section(explainer, global, "global", NULL);
+	for (size_t i = 0; store != NULL && i < config->n_listeners; i++)
+		fine = explain_listener(explainer, path, config->listeners[i], store, errors) &&
+		       fine;
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		if (strcmp(draft->sections[i].kind, "backend") != 0)
+			continue;
+		explain_title(explainer, &draft->sections[i]);
+		explain_section(explainer, &draft->sections[i], "backend", NULL);
+	}
+	if (store == NULL)
+		(void)fprintf(errors, "%s: out of memory\n", path);
+	tls_store_free(store);
+	return fine;
+}
+
+bool explain(const char *path, FILE *out, FILE *errors)
+{
+	FILE *file = fopen(path, "re");
+	struct draft draft = { 0 };
+	const struct explainer explainer = { &draft, out };
+	struct config *config;
+	bool fine = false;
+
+	if (file == NULL) {
+		(void)fprintf(errors, "%s: %s\n", path, strerror(errno));
+		return false;
+	}
+	config = config_read_draft(&draft, file, path, errors);
+	(void)fclose(file); /* only read from */
+	if (config != NULL)
+		fine = explain_config(&explainer, path, config, errors);
+	config_free(config);
+	draft_clear(&draft);
+	return fine;
+}
