@@ -10,11 +10,13 @@
 
 #include "socket.h"
 #include "tls_context.h"
+#include "tls_memory.h"
 
 /* One address of one server. */
 struct target {
 	const struct address *address;
-	char *name;             /* to ask for and verify; NULL: none */
+	char *host;             /* of the server as it is written; NULL: none */
+	struct tls_memory *memory;      /* NULL: sessions are not resumed */
 };
 
 struct backend {
@@ -39,13 +41,39 @@ static char *backend_host_of(const char *text)
 	return strndup(text, (size_t)(colon - text));
 }
 
-static char *backend_name_for(const struct backend_config *config,
-                              const struct server_config *server)
+/* Its name for TLS, and what has to be in its certificate; "off" asks for none. */
+static const char *backend_name_of(const struct backend *backend, const struct target *target)
 {
-	if (!config->tls)
-		return NULL;
-	return config->server_name != NULL ? strdup(config->server_name)
-	                                   : backend_host_of(server->text);
+	const char *name = backend->config->server_name;
+
+	if (name == NULL)
+		return target->host;
+	return strcmp(name, "off") == 0 ? NULL : name;
+}
+
+static const char *backend_verify_name_of(const struct backend *backend,
+                                          const struct target *target)
+{
+	return backend->config->verify_name != NULL ? backend->config->verify_name
+	                                            : backend_name_of(backend, target);
+}
+
+/* False: reason says why. */
+static bool backend_equip_for_tls(const struct backend *backend, struct target *target,
+                                  const struct server_config *server, char *reason)
+{
+	target->host = backend_host_of(server->text);
+	if (backend->config->verify && backend_verify_name_of(backend, target) == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM,
+		               "%s: has no host name to verify; set server-name", server->text);
+		return false;
+	}
+	if (!backend->config->session_reuse)
+		return true;
+	target->memory = tls_memory_new();
+	if (target->memory == NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	return target->memory != NULL;
 }
 
 static bool backend_add_targets(struct backend *backend, char *reason)
@@ -65,13 +93,9 @@ static bool backend_add_targets(struct backend *backend, char *reason)
 			struct target *target = &backend->targets[backend->n_targets++];
 
 			target->address = &config->servers[i].addresses[k];
-			target->name = backend_name_for(config, &config->servers[i]);
-			if (config->tls && config->verify && target->name == NULL) {
-				(void)snprintf(reason, TLS_REASON_ROOM,
-				               "%s: has no host name to verify; set server-name",
-				               config->servers[i].text);
+			if (config->tls &&
+			    !backend_equip_for_tls(backend, target, &config->servers[i], reason))
 				return false;
-			}
 		}
 	}
 	return true;
@@ -99,8 +123,10 @@ void backend_free(struct backend *backend)
 {
 	if (backend == NULL)
 		return;
-	for (unsigned i = 0; i < backend->n_targets; i++)
-		free(backend->targets[i].name);
+	for (unsigned i = 0; i < backend->n_targets; i++) {
+		free(backend->targets[i].host);
+		tls_memory_free(backend->targets[i].memory);
+	}
 	free(backend->targets);
 	tls_context_free(backend->tls);
 	free(backend);
@@ -150,6 +176,19 @@ static int backend_dial(const struct backend *backend, const struct address *add
 	return fd;
 }
 
+static struct socket *backend_begin_tls(const struct backend *backend, const struct target *target,
+                                        struct tls_io *io, int fd, const char *alpn)
+{
+	const struct tls_request request = {
+		.name = backend_name_of(backend, target),
+		.verify = backend_verify_name_of(backend, target),
+		.alpn = backend->config->alpn == BACKEND_ALPN_PASS ? alpn : NULL,
+		.memory = target->memory,
+	};
+
+	return socket_tls_connect(backend->tls, io, fd, &request);
+}
+
 enum backend_attempt backend_connect(struct backend *backend, struct backend_search *search,
                                      struct tls_io *io, const char *alpn,
                                      const struct address **address, struct socket **sock)
@@ -169,10 +208,8 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
 	}
 	if (fd < 0)
 		return BACKEND_FAILED;
-	if (backend->config->alpn == BACKEND_ALPN_OFF)
-		alpn = NULL;
 	*sock = backend->tls == NULL ? socket_plain_new(fd)
-	                             : socket_tls_connect(backend->tls, io, fd, target->name, alpn);
+	                             : backend_begin_tls(backend, target, io, fd, alpn);
 	if (*sock == NULL) {
 		errno = ENOMEM;
 		return BACKEND_FAILED;

@@ -149,7 +149,11 @@ static void config_free_backend(struct backend_config *backend)
 	free(backend->servers);
 	free(backend->name);
 	free(backend->ca);
+	free(backend->crl);
 	free(backend->server_name);
+	free(backend->verify_name);
+	free(backend->cert);
+	free(backend->key);
 	free(backend);
 }
 

@@ -116,7 +116,13 @@ struct backend_config {
 	bool tls;
 	bool verify;            /* the chain, and the name if there is one */
 	char *ca;               /* PEM file; NULL: the system's trust store */
-	char *server_name;      /* SNI and name to verify; NULL: the host of `server` */
+	char *crl; /* PEM file of what authorities have revoked; NULL: nobody looks */
+	char *server_name; /* SNI and name to verify; NULL: the host of `server`; "off": no SNI */
+	char *verify_name; /* to verify instead; NULL: see server_name */
+	char *cert; /* to show, PEM; NULL: none */
+	char *key; /* NULL: it is in cert */
+	enum tls_version tls_min;
+	bool session_reuse;
 	enum backend_alpn alpn;
 };
 
@@ -125,31 +131,31 @@ struct listener_config {
 	enum listener_mode mode;
 	struct address *binds;
 	size_t n_binds;
-	const struct backend_config *backend;   /* borrowed from struct config */
+	const struct backend_config *backend; /* borrowed from struct config */
 
 	struct text_list certs; /* PEM chains */
-	struct text_list keys;  /* PEM, one for each of certs; none: they are in those */
+	struct text_list keys; /* PEM, one for each of certs; none: they are in those */
 	struct text_list ocsps; /* DER, one for each of certs; none: beside those, if at all */
-	struct text_list cert_dirs;     /* folders of certificates, beside those */
+	struct text_list cert_dirs; /* folders of certificates, beside those */
 	enum unknown_sni unknown_sni;
 	enum tls_policy tls_policy;
 	enum tls_version tls_min;
 	enum tls_version tls_max;
-	char *ciphers;          /* TLS 1.2, OpenSSL's syntax; NULL: our default */
-	char *ciphersuites;     /* TLS 1.3; NULL: our default */
-	char *groups;           /* of key exchange; NULL: our default */
-	char *sigalgs;          /* that our key may sign with; NULL: the library's default */
+	char *ciphers; /* TLS 1.2, OpenSSL's syntax; NULL: our default */
+	char *ciphersuites; /* TLS 1.3; NULL: our default */
+	char *groups; /* of key exchange; NULL: our default */
+	char *sigalgs; /* that our key may sign with; NULL: the library's default */
 	struct client_config client;
-	struct text_list alpn;  /* protocols, the favourite first; none: nothing is said */
+	struct text_list alpn; /* protocols, the favourite first; none: nothing is said */
 	enum alpn_mismatch alpn_mismatch;
-	bool tickets;           /* sessions can be resumed */
-	struct text_list ticket_keys;   /* files; none: keys are made in memory */
+	bool tickets; /* sessions can be resumed */
+	struct text_list ticket_keys; /* files; none: keys are made in memory */
 
-	uint32_t max_connections;       /* 0: no limit but the global one */
-	uint32_t max_per_ip;            /* 0: no limit */
-	uint32_t max_rate;              /* connections a second; 0: no limit */
-	uint32_t backlog;               /* connections that wait for accept(2) */
-	uint64_t keepalive;             /* silence before a probe; either side; PARSE_OFF: none */
+	uint32_t max_connections; /* 0: no limit but the global one */
+	uint32_t max_per_ip; /* 0: no limit */
+	uint32_t max_rate; /* connections a second; 0: no limit */
+	uint32_t backlog; /* connections that wait for accept(2) */
+	uint64_t keepalive; /* silence before a probe; either side; PARSE_OFF: none */
 	uint64_t user_timeout; /* unacknowledged data; either side; PARSE_OFF: kernel's */
 
 	struct timeouts timeouts;

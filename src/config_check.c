@@ -200,32 +200,49 @@ static void check_server_names(struct draft *draft, const struct draft_section *
                                const struct backend_config *backend)
 {
 	for (size_t i = 0; i < backend->n_servers; i++)
-		if (backend->server_name == NULL &&
+		if (backend->server_name == NULL && backend->verify_name == NULL &&
 		    strncmp(backend->servers[i].text, "unix:", 5) == 0)
 			draft_fail_key(draft, section, check_line_of(section, "server", i),
 			               "server", "%s has no host name to verify; set server-name",
 			               backend->servers[i].text);
+	if (backend->server_name != NULL && strcmp(backend->server_name, "off") == 0 &&
+	    backend->verify_name == NULL)
+		draft_fail_key(draft, section, draft_find(section, "server-name")->line,
+		               "server-name",
+		               "is off, so there is nothing to verify; set verify-name");
+}
+
+/* Keys that need TLS, and of these the ones that need somebody to be verified. */
+static void check_backend_tls(struct draft *draft, const struct draft_section *section,
+                              const struct backend_config *backend)
+{
+	static const char *const verify_keys[] = { "ca", "crl", "verify-name" };
+	static const char *const tls_keys[] = { "verify", "server-name", "cert",         "key",
+		                                "alpn",   "tls-min",     "session-reuse" };
+	const char *why =
+		backend->tls ? "is of no use with verify = no" : "is of no use without tls = yes";
+
+	if (backend->tls && backend->verify)
+		check_server_names(draft, section, backend);
+	for (size_t i = 0; !backend->tls && i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
+		check_useless(draft, section, tls_keys[i], why);
+	for (size_t i = 0; i < sizeof(verify_keys) / sizeof(verify_keys[0]); i++)
+		if (!backend->tls || !backend->verify)
+			check_useless(draft, section, verify_keys[i], why);
+	if (backend->cert == NULL)
+		check_useless(draft, section, "key", "is of no use without cert");
 }
 
 void config_check_backend(struct draft *draft, const struct draft_section *section,
                           const struct backend_config *backend)
 {
-	static const char needs_tls[] = "is of no use without tls = yes";
-
 	check_required(draft, section, "server");
 	check_readable(draft, section, "ca", backend->ca);
-	if (!check_is_known(draft, section, "tls") || !check_is_known(draft, section, "verify"))
-		return;
-	if (!backend->tls) {
-		check_useless(draft, section, "verify", needs_tls);
-		check_useless(draft, section, "ca", needs_tls);
-		check_useless(draft, section, "server-name", needs_tls);
-		check_useless(draft, section, "alpn", needs_tls);
-	} else if (!backend->verify) {
-		check_useless(draft, section, "ca", "is of no use with verify = no");
-	} else {
-		check_server_names(draft, section, backend);
-	}
+	check_readable(draft, section, "crl", backend->crl);
+	check_readable(draft, section, "cert", backend->cert);
+	check_readable(draft, section, "key", backend->key);
+	if (check_is_known(draft, section, "tls") && check_is_known(draft, section, "verify"))
+		check_backend_tls(draft, section, backend);
 }
 
 /* In no order of its own. A Unix socket is never "any free port". */

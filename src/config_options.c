@@ -324,7 +324,13 @@ const struct option_row option_rows[] = {
 	BACKEND("tls", "no", tls, option_set_bool),
 	BACKEND("verify", "yes", verify, option_set_bool),
 	BACKEND("ca", NULL, ca, option_set_text),
+	BACKEND("crl", NULL, crl, option_set_text),
 	BACKEND("server-name", NULL, server_name, option_set_text),
+	BACKEND("verify-name", NULL, verify_name, option_set_text),
+	BACKEND("cert", NULL, cert, option_set_text),
+	BACKEND("key", NULL, key, option_set_text),
+	BACKEND("tls-min", "1.2", tls_min, option_set_tls_version),
+	BACKEND("session-reuse", "yes", session_reuse, option_set_bool),
 	BACKEND("alpn", "pass", alpn, option_set_backend_alpn),
 	BACKEND("balance", "round-robin", balance, option_set_balance),
 };

@@ -34,6 +34,7 @@ struct poller;
 struct socket;
 struct tls_context;
 struct tls_io;
+struct tls_memory;
 
 enum io {
 	IO_DONE,        /* it happened; trying for more may succeed */
@@ -64,19 +65,25 @@ struct tls_facts {
 	bool resumed;           /* a session of before: no certificate was shown */
 };
 
+/* What the client's side of a TLS connection wants. */
+struct tls_request {
+	const char *name;       /* SNI, if it is no IP address; NULL: none */
+	const char *verify;     /* host name or IP address, if the context verifies; NULL: any */
+	const char *alpn;       /* the protocol to offer, and the only one to take; NULL: none */
+	struct tls_memory *memory;      /* of the server: a session to resume; NULL: none */
+};
+
 /*
  * Constructors take fd: a connected or connecting, non-blocking descriptor,
  * closed even when NULL is returned (out of memory).
  *
- * A TLS socket borrows the worker's io and the context; both outlive it. The
- * client's side of one (connect) asks for name (a host name or an IP address)
- * and verifies it as the context says; NULL: neither. It offers alpn (NULL:
- * nothing), which outlives it, and takes no other protocol for an answer.
+ * A TLS socket borrows the worker's io and the context; both outlive it, and so
+ * does what request points to.
  */
 struct socket *socket_plain_new(int fd);
 struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io, int fd);
 struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
-                                  const char *name, const char *alpn);
+                                  const struct tls_request *request);
 
 /*
  * Before or after fd is connected: keepalive milliseconds of silence until the

@@ -22,6 +22,7 @@
 #include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_memory.h"
 #include "tls_stapling.h"
 
 enum {
@@ -162,7 +163,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 	return IO_DONE;
 }
 
-static enum io socket_tls_open(struct socket *sock)
+static enum io socket_tls_shake(struct socket *sock)
 {
 	struct socket_tls *tls = socket_tls_of(sock);
 	bool shaken;
@@ -178,6 +179,16 @@ static enum io socket_tls_open(struct socket *sock)
 		if (sock->ending.kind != ENDING_NONE)
 			return IO_ENDED;
 	} while (io == IO_DONE && !shaken);
+	return io;
+}
+
+static enum io socket_tls_open(struct socket *sock)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	enum io io = socket_tls_shake(sock);
+
+	if (io == IO_ENDED && tls->memory != NULL)
+		tls_memory_forget(tls->memory);
 	return io;
 }
 
@@ -347,30 +358,39 @@ static bool socket_tls_is_ip(const char *name)
 	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
 }
 
-/* SNI carries host names only (RFC 6066, 3); an IP address is verified all the same. */
 static bool socket_tls_expect(SSL *ssl, const char *name)
 {
 	if (socket_tls_is_ip(name))
 		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set1_host(ssl, name) == 1;
+}
+
+/* SNI carries host names only (RFC 6066, 3). */
+static bool socket_tls_ask(SSL *ssl, const struct tls_request *request)
+{
+	if (request->memory != NULL)
+		tls_memory_recall(request->memory, ssl);
+	return (request->name == NULL || socket_tls_is_ip(request->name) ||
+	        SSL_set_tlsext_host_name(ssl, request->name) == 1) &&
+	       (request->verify == NULL || socket_tls_expect(ssl, request->verify)) &&
+	       (request->alpn == NULL || tls_alpn_offer(ssl, request->alpn));
 }
 
 struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
-                                  const char *name, const char *alpn)
+                                  const struct tls_request *request)
 {
 	struct socket *sock = socket_tls_new(context, io, fd);
-	SSL *ssl;
+	struct socket_tls *tls = socket_tls_of(sock);
 
 	if (sock == NULL)
 		return NULL;
-	ssl = socket_tls_of(sock)->ssl;
-	SSL_set_connect_state(ssl);
-	socket_tls_of(sock)->facts.alpn = alpn;
-	if ((name != NULL && !socket_tls_expect(ssl, name)) ||
-	    (alpn != NULL && !tls_alpn_offer(ssl, alpn))) {
-		ERR_clear_error();
-		socket_free(sock);
-		return NULL;
-	}
-	return sock;
+	SSL_set_connect_state(tls->ssl);
+	tls->facts.alpn = request->alpn;
+	tls->memory = request->memory;
+	if (socket_tls_ask(tls->ssl, request))
+		return sock;
+	ERR_clear_error();
+	socket_free(sock);
+	return NULL;
 }

@@ -16,6 +16,7 @@ struct socket_tls {
 	struct tls_io *io;
 	struct buffer in;       /* read from the wire, not yet asked for */
 	struct tls_facts facts;
+	struct tls_memory *memory;      /* of the server, borrowed; NULL: none */
 	struct tls_framing framing;
 	uint8_t alert_sent;     /* the fatal one that we sent, if base.alerted */
 	bool dead;              /* SSL failed and must not be used again */

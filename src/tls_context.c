@@ -21,6 +21,8 @@
 #include "tls_catalog.h"
 #include "tls_client.h"
 #include "tls_error.h"
+#include "tls_loader.h"
+#include "tls_memory.h"
 #include "tls_stapling.h"
 #include "tls_supply.h"
 #include "tls_tickets.h"
@@ -271,35 +273,72 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 	return NULL;
 }
 
-static bool tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend, char *reason)
+/* ---- to connect with ---- */
+
+static bool tls_context_load_crl(SSL_CTX *ctx, const char *path)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+
+	return lookup != NULL && X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) > 0 &&
+	       X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
+}
+
+/* NULL, or what could not be loaded. */
+static const char *tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend)
 {
 	if (!backend->verify)
-		return true;
+		return NULL;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	if (backend->ca == NULL) {
-		if (SSL_CTX_set_default_verify_paths(ctx) == 1)
-			return true;
-		(void)tls_error_sentence("the system's trust store", reason, TLS_REASON_ROOM);
-		return false;
-	}
-	if (SSL_CTX_load_verify_file(ctx, backend->ca) == 1)
-		return true;
-	(void)tls_error_sentence(backend->ca, reason, TLS_REASON_ROOM);
-	return false;
+	if (backend->ca == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
+		return "the system's trust store";
+	if (backend->ca != NULL && SSL_CTX_load_verify_file(ctx, backend->ca) != 1)
+		return backend->ca;
+	if (backend->crl != NULL && !tls_context_load_crl(ctx, backend->crl))
+		return backend->crl;
+	return NULL;
+}
+
+/* The certificate to show, loaded as those of listeners are. */
+static bool tls_context_show(SSL_CTX *ctx, const struct backend_config *backend, char *reason)
+{
+	struct tls_loader *loader = tls_loader_new();
+	struct tls_credential *one = NULL;
+	bool fine = false;
+
+	if (loader != NULL)
+		one = tls_loader_load(loader, backend->cert, backend->key, reason);
+	else
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	if (one != NULL)
+		fine = SSL_CTX_use_cert_and_key(ctx, one->certificate, one->key, one->chain, 1) ==
+		       1;
+	if (one != NULL && !fine)
+		(void)tls_error_sentence(backend->cert, reason, TLS_REASON_ROOM);
+	tls_credential_release(one);
+	tls_loader_free(loader);
+	return fine;
 }
 
 struct tls_context *tls_context_client(const struct backend_config *backend, char *reason)
 {
 	struct tls_context *context = tls_context_new(TLS_client_method(), reason);
+	const char *wrong = "TLS settings";
 
 	if (context == NULL)
 		return NULL;
-	if (SSL_CTX_set_min_proto_version(context->ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(context->ctx, TLS_CIPHERS) != 1 ||
-	    SSL_CTX_set_ciphersuites(context->ctx, TLS_CIPHERSUITES) != 1)
-		(void)tls_error_sentence("TLS settings", reason, TLS_REASON_ROOM);
-	else if (tls_context_trust(context->ctx, backend, reason))
+	if (SSL_CTX_set_min_proto_version(context->ctx, tls_context_version(backend->tls_min)) ==
+	            1 &&
+	    SSL_CTX_set_cipher_list(context->ctx, TLS_CIPHERS) == 1 &&
+	    SSL_CTX_set_ciphersuites(context->ctx, TLS_CIPHERSUITES) == 1)
+		wrong = tls_context_trust(context->ctx, backend);
+	if (wrong != NULL) {
+		(void)tls_error_sentence(wrong, reason, TLS_REASON_ROOM);
+	} else if (backend->cert == NULL || tls_context_show(context->ctx, backend, reason)) {
+		if (backend->session_reuse)
+			tls_memory_apply(context->ctx);
 		return context;
+	}
 	tls_context_free(context);
 	return NULL;
 }

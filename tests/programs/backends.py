@@ -6,6 +6,7 @@ import grp
 import os
 import pathlib
 import pwd
+import signal
 
 import harness
 
@@ -45,6 +46,36 @@ class Nginx(harness.Checks):
         adieu = self.start(self.listener('web', web))
         self.assert_page(adieu.url('web', '/big'))
         adieu.wait('relay', **harness.CLEAN)
+
+    def test_sessions_with_a_backend_are_resumed_but_not_across_a_reload(self):
+        for version in 'TLSv1.2', 'TLSv1.3':
+            with self.subTest(tls=version):
+                self.check_sessions(version)
+
+    def check_sessions(self, version):
+        web = '%s:%d' % harness.free_address()
+        self.nginx(f'{web} ssl', f'ssl_protocols {version};',
+                   f'ssl_certificate {self.cert}; ssl_certificate_key {self.key};')
+        adieu = self.start('[global]\nworkers = 1', self.tls_backend('nginx', web),
+                           self.listener('web', 'nginx'))
+        for _ in range(3):
+            self.assert_page(adieu.url('web', '/big'))
+        adieu.process.send_signal(signal.SIGHUP)
+        adieu.wait('reload', result='done')
+        self.assert_page(adieu.url('web', '/big'))
+        relays = adieu.wait('relay', count=4, backend_tls=version)
+        self.assertEqual(['backend-resumed' in relay for relay in relays],
+                         [False, True, True, False])
+
+    def test_a_backend_that_asks_is_shown_a_certificate(self):
+        web = '%s:%d' % harness.free_address()
+        self.nginx(f'{web} ssl', f'ssl_certificate {self.cert}; ssl_certificate_key {self.key};',
+                   f'ssl_client_certificate {self.cert}; ssl_verify_client on;')
+        shown = self.tls_backend('shown', web) + f'cert = {self.cert}\nkey = {self.key}\n'
+        adieu = self.start(shown, self.tls_backend('hidden', web), self.listener('web', 'shown'),
+                           self.listener('bare', 'hidden'))
+        self.assert_page(adieu.url('web', '/big'))
+        self.assertIn(b'No required SSL certificate', self.curl(adieu.url('bare', '/big')))
 
     def test_a_backend_in_tls_proves_itself_and_ends_with_close_notify(self):
         web = '%s:%d' % harness.free_address()

@@ -149,7 +149,9 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                  "buffer-size = 16m\n"
 	                  "[backend:b]\nserver = 127.0.0.1:1\ntls = on\n"
 	                  "verify = true\nca = /dev/null\nserver-name = n\n"
-	                  "balance = first\nalpn = off\n");
+	                  "balance = first\nalpn = off\ncrl = /dev/null\n"
+	                  "verify-name = v\ncert = /dev/null\nkey = /dev/zero\n"
+	                  "tls-min = 1.3\nsession-reuse = no\n");
 	const struct listener_config *listener = config->listeners[0];
 	const struct backend_config *backend = config->backends[0];
 
@@ -211,6 +213,12 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_str_eq(backend->server_name, "n");
 	ck_assert_int_eq(backend->balance, BALANCE_FIRST);
 	ck_assert_int_eq(backend->alpn, BACKEND_ALPN_OFF);
+	ck_assert_str_eq(backend->crl, "/dev/null");
+	ck_assert_str_eq(backend->verify_name, "v");
+	ck_assert_str_eq(backend->cert, "/dev/null");
+	ck_assert_str_eq(backend->key, "/dev/zero");
+	ck_assert_int_eq(backend->tls_min, TLS_1_3);
+	ck_assert(!backend->session_reuse);
 	config_free(config);
 }
 END_TEST

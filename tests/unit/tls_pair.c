@@ -157,7 +157,8 @@ void tls_pair_join_connecting(int version, const char *name)
 	int fd = join(WIRE_UNIX, version);
 
 	SSL_set_accept_state(pair.peer);
-	watch(socket_tls_connect(pair.context, pair.io, fd, name, NULL));
+	watch(socket_tls_connect(pair.context, pair.io, fd,
+	                         &(struct tls_request){ .name = name, .verify = name }));
 }
 
 /* 1: done; 0: waits; -1: failed. Both ends share this thread's error queue. */
