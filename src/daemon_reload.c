@@ -131,7 +131,6 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("log", old->log.target != new->log.target ||
 	                                     daemon_differs(old->log.path, new->log.path));
 	daemon_note_unchanged("log-format", old->log.format != new->log.format);
-	daemon_note_unchanged("log-level", old->log.level != new->log.level);
 }
 
 void daemon_reload(struct daemon *daemon)
@@ -176,6 +175,7 @@ void daemon_settle(struct daemon *daemon)
 
 	daemon->generation = daemon->next;
 	daemon->next = NULL;
+	log_set_level(daemon_config(daemon)->log.level);
 	generation_log(daemon->generation);
 	if (old == NULL) {
 		daemon_say_ready(daemon);

@@ -57,6 +57,11 @@ static struct {
 static atomic_int log_level = LEVEL_INFO;
 static atomic_int log_format_now = LOG_LOGFMT;
 
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
+}
+
 bool log_wants(enum log_level level)
 {
 	return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);

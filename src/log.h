@@ -75,6 +75,9 @@ void log_reopen(void);
 /* Writes what is queued (for at most two seconds) and ends the writer. */
 void log_close(void);
 
+/* From the next event on. Any thread. */
+void log_set_level(enum log_level level);
+
 /* True when events of this level are written. */
 bool log_wants(enum log_level level);
 

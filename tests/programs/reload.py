@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """SIGHUP: another configuration, all of it or nothing, and nobody is refused or cut."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -138,9 +139,25 @@ class Reload(harness.Checks):
     def test_what_takes_a_restart_is_said(self):
         config = self.plain_listener('a', self.backend.address)
         self.adieu = self.start('[global]\nworkers = 1\n', config)
-        self.reload('[global]\nworkers = 2\nlog-level = debug\n', config)
-        for key in 'workers', 'log-level':
+        self.reload('[global]\nworkers = 2\nlog-format = json\n', config)
+        for key in 'workers', 'log-format':
             self.adieu.wait('reload', key=key, level='warning')
+
+    def test_the_level_of_the_log_may_change(self):
+        config = self.listener('a', self.backend.address)
+        self.adieu = self.start(config)
+        self.knock()
+        self.reload('[global]\nlog-level = debug\n', config)
+        self.knock()
+        self.assertEqual(len(self.adieu.wait('handshake', level='debug')), 1)
+
+    def knock(self):
+        """Who says nothing is no news, so that is told at the level of debug."""
+        with socket.create_connection(self.adieu.address('a')) as probe:
+            probe.shutdown(socket.SHUT_WR)
+            probe.settimeout(harness.PATIENCE)
+            with contextlib.suppress(ConnectionResetError):
+                self.assertEqual(probe.recv(1), b'')
 
     def test_the_service_manager_hears_of_it(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
