@@ -167,6 +167,7 @@ void config_free(struct config *config)
 		config_free_backend(config->backends[i]);
 	free(config->listeners);
 	free(config->backends);
+	free(config->keylog);
 	free(config->user);
 	free(config->log.path);
 	free(config);

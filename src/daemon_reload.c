@@ -10,6 +10,7 @@
 #include "log.h"
 #include "notify.h"
 #include "resources.h"
+#include "tls_keylog.h"
 #include "upgrade.h"
 
 /* A line each. */
@@ -56,7 +57,7 @@ static void daemon_drop_handovers(struct daemon *daemon)
 	}
 }
 
-bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
+static bool daemon_prepare_generation(struct daemon *daemon, struct config *config, char *reason)
 {
 	daemon->max_connections =
 		resources_raise_descriptors(config, daemon->n_workers, daemon->max_connections);
@@ -76,8 +77,21 @@ bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 	return true;
 }
 
+bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
+{
+	if (!tls_keylog_prepare(config->keylog, reason)) {
+		config_free(config);
+		return false;
+	}
+	if (daemon_prepare_generation(daemon, config, reason))
+		return true;
+	tls_keylog_cancel();
+	return false;
+}
+
 void daemon_hand_over(struct daemon *daemon)
 {
+	tls_keylog_commit();
 	daemon->n_turned = 0;
 	atomic_store(&daemon->common.max_connections, daemon->max_connections);
 	atomic_store(&daemon->common.max_handshakes,
@@ -116,6 +130,19 @@ static void daemon_note_unchanged(const char *key, bool changed)
 	log_begin(&line, LEVEL_WARNING, "reload");
 	log_text(&line, "key", key);
 	log_text(&line, "reason", "takes a restart");
+	log_end(&line);
+}
+
+/* At every start and reload, lest anybody forget. */
+static void daemon_warn_of_keylog(const struct config *config)
+{
+	struct log_line line;
+
+	if (config->keylog == NULL)
+		return;
+	log_begin(&line, LEVEL_WARNING, "keylog");
+	log_text(&line, "file", config->keylog);
+	log_text(&line, "problem", "who can read it can read all connections");
 	log_end(&line);
 }
 
@@ -177,6 +204,7 @@ void daemon_settle(struct daemon *daemon)
 	daemon->next = NULL;
 	log_set_level(daemon_config(daemon)->log.level);
 	generation_log(daemon->generation);
+	daemon_warn_of_keylog(daemon_config(daemon));
 	if (old == NULL) {
 		daemon_say_ready(daemon);
 	} else {

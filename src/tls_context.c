@@ -21,6 +21,7 @@
 #include "tls_catalog.h"
 #include "tls_client.h"
 #include "tls_error.h"
+#include "tls_keylog.h"
 #include "tls_loader.h"
 #include "tls_memory.h"
 #include "tls_stapling.h"
@@ -70,6 +71,7 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, 2);
 	SSL_CTX_set_info_callback(ctx, tls_context_on_info);
+	tls_keylog_apply(ctx);
 	if (SSL_CTX_set1_groups_list(ctx, TLS_GROUPS_HYBRID) == 1)
 		return true;
 	ERR_clear_error(); /* an older library */
