@@ -332,10 +332,33 @@ struct event_base *daemon_base(struct daemon *daemon)
 
 /* ---- its life ---- */
 
+/* A line for each cause that there was. */
+static void daemon_say_causes(const struct daemon *daemon)
+{
+	struct causes sum = { 0 };
+	struct log_line line;
+
+	for (unsigned i = 0; i < daemon->n_workers; i++) {
+		const struct causes *causes = &daemon->workers[i]->causes;
+
+		for (unsigned k = 0; k < causes->n; k++)
+			causes_add(&sum, causes->counts[k].side, causes->counts[k].cause,
+			           causes->counts[k].n);
+	}
+	for (unsigned i = 0; i < sum.n; i++) {
+		log_begin(&line, LEVEL_INFO, "handshakes");
+		log_text(&line, "side", sum.counts[i].side);
+		log_text(&line, "cause", sum.counts[i].cause);
+		log_number(&line, "failed", sum.counts[i].n);
+		log_end(&line);
+	}
+}
+
 static void daemon_say_stop(const struct daemon *daemon)
 {
 	struct log_line line;
 
+	daemon_say_causes(daemon);
 	log_begin(&line, LEVEL_INFO, "stop");
 #define X(name, key, help)                                        \
 	do {                                                      \

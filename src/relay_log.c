@@ -161,18 +161,20 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 	const struct tls_facts *facts = socket_tls_facts(sock);
 	/* Who only knocked, or looked whether somebody is there, is no news. */
 	bool probe = side == SIDE_CLIENT && !socket_heard(sock);
-	char cause[ENDING_TEXT_ROOM];
+	const char *name = side == SIDE_CLIENT ? "client" : "backend";
+	char room[ENDING_TEXT_ROOM];
+	const char *cause = facts->cause != NULL
+	                            ? facts->cause
+	                            : tls_error_cause(ending, name, room, sizeof(room));
 	struct log_line line;
 
+	if (!probe)
+		causes_add(&relay->worker->causes, name, cause, 1);
 	log_begin(&line, probe ? LEVEL_DEBUG : LEVEL_INFO, "handshake");
 	log_number(&line, "id", relay->id);
 	log_text(&line, "listener", relay_name(relay));
 	relay_log_side(&line, relay, side);
-	log_text(&line, "cause",
-	         facts->cause != NULL
-	                 ? facts->cause
-	                 : tls_error_cause(ending, side == SIDE_CLIENT ? "client" : "backend",
-	                                   cause, sizeof(cause)));
+	log_text(&line, "cause", cause);
 	if (side == SIDE_CLIENT) {
 		log_text(&line, "sni", facts->name);
 		relay_log_identity(&line, facts);

@@ -18,6 +18,7 @@
 
 #include <event2/event_struct.h>
 
+#include "causes.h"
 #include "flow.h"
 #include "log.h"
 #include "pipes.h"
@@ -104,6 +105,7 @@ struct worker {
 	struct log_limit refusals;
 	struct event limits_event; /* says what was suppressed */
 	struct counters counters;
+	struct causes causes; /* of handshakes that failed */
 	unsigned n_handshakes; /* in progress */
 	pthread_t thread;
 	bool started;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """Clients and servers that go to the limits of TLS, or beyond."""
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -53,6 +54,21 @@ class Hostile(harness.Checks):
             ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', self.key,
              '-out', self.cert, '-days', '2', '-subj', '/CN=localhost',
              '-addext', 'subjectAltName=DNS:localhost'], check=True, capture_output=True)
+
+    def test_failed_handshakes_are_counted_by_cause(self):
+        backend = harness.EchoBackend()
+        self.addCleanup(backend.stop)
+        adieu = self.start(self.listener('web', backend.address))
+        for words in b'GET / HTTP/1.1\r\n\r\n', b'HEAD / HTTP/1.1\r\n\r\n', b'no TLS at all\r\n':
+            with socket.create_connection(adieu.address('web')) as client:
+                client.settimeout(harness.PATIENCE)
+                client.sendall(words)
+                with contextlib.suppress(ConnectionResetError):
+                    while client.recv(4096):
+                        pass
+        self.assertIsNone(adieu.stop())
+        counted = {event['cause']: event['failed'] for event in adieu.found('handshakes', {})}
+        self.assertEqual(counted, {'plain_http': '2', 'not_tls': '1'})
 
     def test_a_hello_that_does_not_end_costs_no_backend_and_times_out(self):
         server, backend = self.serve_once(b'')
