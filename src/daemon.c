@@ -400,6 +400,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 
 	if (!privileges_drop(generation_config(daemon->next)->user, reason))
 		return false;
+	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
 	started = daemon_start_workers(daemon, reason);
 	if (started) {
 		daemon_hand_over(daemon);

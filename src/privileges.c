@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "tls_context.h"
@@ -33,4 +34,10 @@ bool privileges_drop(const char *user, char *reason)
 	    setuid(account->pw_uid) != 0)
 		return privileges_fail(reason, "cannot become", user, strerror(errno));
 	return true;
+}
+
+void privileges_allow_dumps(bool allowed)
+{
+	(void)prctl(PR_SET_DUMPABLE, allowed ? 1UL : 0UL, 0UL, 0UL,
+	            0UL); /* fails for other values */
 }

@@ -13,4 +13,11 @@
  */
 bool privileges_drop(const char *user, char *reason);
 
+/*
+ * Whether a core may be dumped, and others of the same account may look into
+ * our memory, where keys are (PR_SET_DUMPABLE, prctl(2)). After the former, which
+ * changes it.
+ */
+void privileges_allow_dumps(bool allowed);
+
 #endif

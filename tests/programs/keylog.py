@@ -40,7 +40,7 @@ class Keylog(harness.Checks):
         return set(self.keylog.read_text().splitlines())
 
     def reload(self, config, result='done'):
-        pathlib.Path(self.path('adieu.conf')).write_text(config)
+        pathlib.Path(self.path('adieu.conf')).write_text(harness.inspectable(config))
         count = len(self.adieu.found('reload', {'result': result})) + 1
         self.adieu.process.send_signal(signal.SIGHUP)
         self.adieu.wait('reload', count=count, result=result)

@@ -28,7 +28,8 @@ class Reload(harness.Checks):
         self.reloads = 0
 
     def reload(self, *sections, result='done'):
-        pathlib.Path(self.path('adieu.conf')).write_text('\n'.join(sections))
+        pathlib.Path(self.path('adieu.conf')).write_text(
+            harness.inspectable('\n'.join(sections)))
         self.adieu.process.send_signal(signal.SIGHUP)
         self.reloads += 1
         return self.adieu.wait('reload', result=result, n=str(self.reloads))[0]

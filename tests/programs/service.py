@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: ISC
 """What an operator sets: limits, how a drain goes, what the kernel is told, log files."""
 
+import os
 import pathlib
+import pwd
 import signal
 import socket
 import subprocess
@@ -159,6 +161,15 @@ class Service(harness.Checks):
             client.settimeout(0.1)
         client.settimeout(harness.PATIENCE)
         return True
+
+    def test_nobody_of_the_same_account_can_look_into_it_unless_that_is_asked_for(self):
+        # The kernel gives a process that may not be looked into to root.
+        us = pwd.getpwnam('nobody') if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        for allowed, owner in ('no', 0), ('yes', us.pw_uid):
+            with self.subTest(core_dumps=allowed):
+                adieu = self.start(f'[global]\nuser = {us.pw_name}\ncore-dumps = {allowed}\n',
+                                   self.plain_listener('plain', self.backend.address))
+                self.assertEqual(os.stat(f'/proc/{adieu.process.pid}/mem').st_uid, owner)
 
     def test_a_log_file_is_opened_again_after_it_was_renamed(self):
         log = pathlib.Path(self.path('log'))

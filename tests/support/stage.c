@@ -31,7 +31,7 @@ static void stage_write_config(char *room, const struct stage_config *config)
 	const char *folder = stage.folder;
 	size_t len = (size_t)snprintf(
 		room, STAGE_CONFIG_ROOM,
-		"[global]\n%s\n"
+		"[global]\ncore-dumps = yes\n%s\n" /* some tests look into it */
 		"[defaults]\n%s\n"
 		"[listener:tls-plain]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = %s\n"
 		"[listener:plain-plain]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = %s\n"

@@ -131,7 +131,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 		read_good("[global]\nworkers = 3\nmax-connections = 7\n"
 	                  "drain-timeout = off\nlog = file:/var/log/adieu\n"
 	                  "log-format = json\nlog-level = error\nuser = nobody\n"
-	                  "keylog = /k\n"
+	                  "keylog = /k\ncore-dumps = yes\n"
 	                  "[listener:a]\nbind = 127.0.0.1:0\nbackend = b\n"
 	                  "cert = /dev/null\nkey = /dev/zero\n"
 	                  "ocsp = /no/such\n"
@@ -165,6 +165,7 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_int_eq(config->log.level, LEVEL_ERROR);
 	ck_assert_str_eq(config->user, "nobody");
 	ck_assert_str_eq(config->keylog, "/k");
+	ck_assert(config->core_dumps);
 
 	ck_assert_uint_eq(listener->certs.n, 1);
 	ck_assert_str_eq(listener->certs.texts[0], "/dev/null");
