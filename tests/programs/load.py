@@ -11,7 +11,9 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import ssl
+import subprocess
 import threading
 
 import harness
@@ -21,13 +23,14 @@ RATE = 40 if SANITIZED else 200         # visitors a second
 STAYING = 20 if SANITIZED else 100      # transfers
 RELOADS = 20 if SANITIZED else 100
 UPGRADES = 3
+RESTARTS = 5
 
 
 class Traffic:
     """In a thread of its own, until it is told to stop."""
 
-    def __init__(self, doors, context):
-        self.doors, self.context = doors, context
+    def __init__(self, doors, context, n_staying=STAYING):
+        self.doors, self.context, self.n_staying = doors, context, n_staying
         self.n_done = [0] * len(doors)  # through each
         self.trouble = []
         self.over = asyncio.Event()
@@ -38,7 +41,7 @@ class Traffic:
         self.thread.start()
 
     async def run(self):
-        tasks = [asyncio.create_task(self.attempt(self.stay, n)) for n in range(STAYING)]
+        tasks = [asyncio.create_task(self.attempt(self.stay, n)) for n in range(self.n_staying)]
         begun = self.loop.time()
         n = 0
         while not self.over.is_set():
@@ -87,7 +90,7 @@ class Traffic:
         reader, writer, is_tls = await self.enter(n)
         await self.echo(reader, writer, 1)
         self.n_in += 1
-        if self.n_in == STAYING:
+        if self.n_in == self.n_staying:
             self.all_in.set()
         while not self.over.is_set():
             await self.echo(reader, writer, 1 + n * 100)
@@ -192,6 +195,46 @@ class Load(harness.Checks):
             self.heirs.append(int(done[-1]['pid']))
             traffic.go_on(RATE)
         self.end(traffic, 1 + UPGRADES)
+
+    def test_restarts_by_a_service_manager_that_keeps_the_sockets(self):
+        """Whoever comes between two processes waits until the second one accepts."""
+        self.cert, self.key = self.pairs[0]
+        config = pathlib.Path(self.path('activated.conf'))
+        config.write_text(harness.inspectable('\n'.join(
+            section.replace('127.0.0.1:0', f'systemd:{name}') for name, section in
+            (('web', self.listener('web', self.backend.address)),
+             ('bare', self.plain_listener('bare', self.backend.address))))))
+        with socket.create_server(('127.0.0.1', 0), backlog=4096) as web, \
+                socket.create_server(('127.0.0.1', 0), backlog=4096) as bare:
+            doors = [(web.getsockname(), True), (bare.getsockname(), False)]
+            process = self.activate(config, web, bare)
+            traffic = Traffic(doors, self.context, n_staying=0)
+            try:
+                for _ in range(RESTARTS):
+                    traffic.go_on(RATE)
+                    process.terminate()
+                    self.assertEqual(process.wait(harness.PATIENCE), 0)
+                    process = self.activate(config, web, bare)
+                traffic.go_on(RATE)
+            finally:
+                traffic.stop()
+                process.terminate()
+                self.assertEqual(process.wait(harness.PATIENCE), 0)
+        self.assertEqual(traffic.trouble, [])
+        self.assertGreaterEqual(sum(traffic.n_done), RATE * (1 + RESTARTS))
+
+    def activate(self, config, web, bare):
+        """adieu, with the sockets as its descriptors 3 and 4."""
+        def pass_them():
+            for number, one in (103, web.fileno()), (104, bare.fileno()), (3, 103), (4, 104):
+                os.dup2(one, number)
+
+        # The shell knows its pid before it becomes adieu.
+        with open(self.path('activated.log'), 'ab') as log:
+            return subprocess.Popen(
+                ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:bare exec "$@"', 'sh',
+                 harness.ADIEU, '-c', str(config)],
+                preexec_fn=pass_them, close_fds=False, stderr=log)
 
 
 if __name__ == '__main__':
