@@ -123,7 +123,7 @@ static bool tls_context_hash(EVP_MD_CTX *hash, const void *first, size_t first_l
                              const void *second, size_t second_len,
                              unsigned char result[SHA256_DIGEST_LENGTH])
 {
-	return EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+	return EVP_DigestInit_ex(hash, NULL, NULL) == 1 &&
 	       EVP_DigestUpdate(hash, first, first_len) == 1 &&
 	       EVP_DigestUpdate(hash, second, second_len) == 1 &&
 	       EVP_DigestFinal_ex(hash, result, NULL) == 1;
@@ -160,7 +160,8 @@ static bool tls_context_set_tickets(struct tls_context *context,
 	if (!listener->tickets)
 		(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
 	context->hash = EVP_MD_CTX_new();
-	if (context->hash == NULL ||
+	/* Looked up once; from then on the same digest begins anew. */
+	if (context->hash == NULL || EVP_DigestInit_ex(context->hash, EVP_sha256(), NULL) != 1 ||
 	    !tls_context_hash(context->hash, listener->name, strlen(listener->name) + 1,
 	                      client != NULL ? tls_client_digest(client) : NULL,
 	                      client != NULL ? TLS_CLIENT_DIGEST : 0, context->id))
