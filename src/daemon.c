@@ -300,6 +300,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 		config_free(config);
 		return NULL;
 	}
+	privileges_allow_dumps(false); /* before there are keys; see daemon_run() */
 	daemon->path = path;
 	daemon->heir_fd = -1;
 	daemon->common.ended_fd = daemon->common.turned_fd = -1;
