@@ -5,6 +5,8 @@
 #ifndef DAEMON_IMPL_H
 #define DAEMON_IMPL_H
 
+#include <event2/event_struct.h>
+
 #include "daemon.h"
 #include "generation.h"
 

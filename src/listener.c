@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "backend.h"
 #include "binding.h"
 #include "generation.h"
@@ -30,7 +28,7 @@ enum {
 struct accept_point {
 	struct listener *listener;
 	const struct binding *binding;  /* borrowed, and only to be compared */
-	struct event event;
+	struct watch watch;
 	int fd;   /* -1: another listener has it */
 };
 
@@ -41,7 +39,7 @@ struct listener {
 	const struct listener_config *config;
 	struct tls_context *tls;
 	struct backend *backend;
-	struct event resume_event;
+	struct alarm resume;
 	bool paused;
 	bool retired;
 	unsigned n_relays;
@@ -75,17 +73,21 @@ static void listener_say(const struct listener *listener, enum log_level level, 
 	log_end(&line);
 }
 
+/* Fine for one that nobody has opened, even if the worker is busy meanwhile. */
+static void listener_look_away(struct accept_point *point)
+{
+	if (point->fd >= 0 && point->watch.tell != NULL)
+		poller_forget(&point->listener->worker->poller, &point->watch, point->fd);
+}
+
 static void listener_pause(struct listener *listener, int error)
 {
-	const struct timeval later = { .tv_usec = LISTENER_PAUSE_MS * 1000 };
+	struct poller *poller = &listener->worker->poller;
 	bool memory = error == ENOMEM || error == ENOBUFS;
 
 	for (size_t i = 0; i < listener->n_points; i++)
-		if (listener->points[i].fd >= 0)
-			(void)event_del(&listener->points[i].event); /* it is assigned */
-	/* Without memory for a timer it is tried again at once. */
-	if (evtimer_add(&listener->resume_event, &later) != 0)
-		event_active(&listener->resume_event, EV_TIMEOUT, 0);
+		listener_look_away(&listener->points[i]);
+	poller_set(poller, &listener->resume, poller_now() + LISTENER_PAUSE_MS);
 	if (listener->paused)
 		return;
 	listener->paused = true;
@@ -98,17 +100,16 @@ static void listener_watch(struct listener *listener)
 	for (size_t i = 0; i < listener->n_points; i++) {
 		struct accept_point *point = &listener->points[i];
 
-		if (point->fd >= 0 && event_add(&point->event, NULL) != 0) {
-			listener_pause(listener, ENOMEM);
+		if (point->fd >= 0 &&
+		    !poller_watch(&listener->worker->poller, &point->watch, point->fd, EPOLLIN)) {
+			listener_pause(listener, errno);
 			return;
 		}
 	}
 }
 
-static void listener_on_resume(evutil_socket_t fd, short what, void *arg)
+static void listener_on_resume(void *arg)
 {
-	(void)fd;
-	(void)what;
 	listener_watch(arg);
 }
 
@@ -138,7 +139,7 @@ static const char *listener_admit(struct listener *listener, const struct sockad
 	if (handshakes > 0 && worker->n_handshakes >= handshakes)
 		return "max_handshakes";
 	if (config->max_rate > 0 &&
-	    !quota_may_come(listener->quota, config->max_rate, worker_now()))
+	    !quota_may_come(listener->quota, config->max_rate, poller_now()))
 		return "max_rate";
 	if (atomic_fetch_add(&common->n_connections, 1) >= atomic_load(&common->max_connections))
 		reason = "max_connections";
@@ -194,9 +195,8 @@ static bool listener_accept(struct accept_point *point)
 	return errno != EAGAIN && !listener_is_out_of(errno) && errno != EBADF && errno != EINVAL;
 }
 
-static void listener_on_event(evutil_socket_t fd, short what, void *arg)
+static void listener_on_event(void *arg, uint32_t what)
 {
-	(void)fd;
 	(void)what;
 	for (int i = 0; i < LISTENER_BATCH; i++)
 		if (!listener_accept(arg))
@@ -236,6 +236,7 @@ struct listener *listener_new(struct generation *generation, const struct listen
 	listener->quota = quota_hold(quota);
 	listener->config = config;
 	listener->n_points = config->n_binds;
+	listener->resume = (struct alarm){ .ring = listener_on_resume, .owner = listener };
 	for (size_t i = 0; i < listener->n_points; i++)
 		listener->points[i] = (struct accept_point){ .listener = listener,
 			                                     .binding = bindings[i],
@@ -255,7 +256,7 @@ static int listener_give_up(struct listener *listener, const struct binding *bin
 
 		if (point->binding != binding || fd < 0)
 			continue;
-		(void)event_del(&point->event); /* it is assigned */
+		listener_look_away(point);
 		point->fd = -1;
 		return fd;
 	}
@@ -277,35 +278,28 @@ static void listener_set_options(const struct listener_config *config, int fd)
 	(void)listen(fd, (int)config->backlog); /* the kernel lowers it to net.core.somaxconn */
 }
 
-/* All assignments go to a base that exists, so none can fail. */
 void listener_open(struct listener *listener, struct listener *const *old, size_t n_old)
 {
-	struct event_base *base = listener->worker->base;
-
-	(void)evtimer_assign(&listener->resume_event, base, listener_on_resume, listener);
 	for (size_t i = 0; i < listener->n_points; i++) {
 		struct accept_point *point = &listener->points[i];
 
 		for (size_t k = 0; k < n_old && point->fd < 0; k++)
 			point->fd = listener_give_up(old[k], point->binding);
 		listener_set_options(listener->config, point->fd);
-		(void)event_assign(&point->event, base, point->fd, EV_READ | EV_PERSIST,
-		                   listener_on_event, point);
+		point->watch = (struct watch){ listener_on_event, point };
 	}
 	listener_watch(listener);
 }
 
 static void listener_stop(struct listener *listener)
 {
-	if (event_initialized(&listener->resume_event))
-		(void)event_del(&listener->resume_event); /* it is assigned */
+	poller_unset(&listener->worker->poller, &listener->resume);
 	for (size_t i = 0; i < listener->n_points; i++) {
 		struct accept_point *point = &listener->points[i];
 
 		if (point->fd < 0)
 			continue;
-		if (event_initialized(&point->event))
-			(void)event_del(&point->event); /* it is assigned */
+		listener_look_away(point);
 		(void)close(point->fd);
 		point->fd = -1;
 	}

@@ -1,63 +1,126 @@
 /* SPDX-License-Identifier: ISC */
 #include "poller.h"
 
-#include "socket_impl.h"
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 
-static const struct timeval poller_interval = { .tv_usec = POLLER_LOOK_MS * 1000 };
-
-static void poller_on_tick(evutil_socket_t fd, short what, void *arg)
+uint64_t poller_now(void)
 {
-	struct poller *poller = arg;
-	struct socket *sock;
+	struct timespec now;
 
-	(void)fd;
-	(void)what;
-	while ((sock = TAILQ_FIRST(&poller->stale)) != NULL) {
-		poller_spare(sock);
-		sock->readable = true;
-		sock->wake(sock->owner);
-	}
-	while ((sock = TAILQ_FIRST(&poller->fresh)) != NULL) {
-		TAILQ_REMOVE(&poller->fresh, sock, look_link);
-		TAILQ_INSERT_TAIL(&poller->stale, sock, look_link);
-		sock->look = LOOK_NEXT;
-	}
-	/* It just went off, so it has room among the timers. */
-	if (!TAILQ_EMPTY(&poller->stale))
-		(void)evtimer_add(&poller->tick, &poller_interval);
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail on Linux */
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
 }
 
-bool poller_init(struct poller *poller, struct event_base *base)
+bool poller_init(struct poller *poller)
 {
-	poller->base = base;
-	TAILQ_INIT(&poller->fresh);
-	TAILQ_INIT(&poller->stale);
-	return evtimer_assign(&poller->tick, base, poller_on_tick, poller) == 0;
+	*poller = (struct poller){ .fd = epoll_create1(EPOLL_CLOEXEC) };
+	return poller->fd >= 0;
 }
 
 void poller_clear(struct poller *poller)
 {
-	if (event_initialized(&poller->tick))
-		(void)event_del(&poller->tick); /* it is assigned */
+	if (poller->fd >= 0)
+		(void)close(poller->fd);
+	poller->fd = -1;
 }
 
-bool poller_look_later(struct poller *poller, struct socket *sock)
+/* ---- descriptors ---- */
+
+static bool poller_control(struct poller *poller, int operation, struct watch *watch, int fd,
+                           uint32_t what)
 {
-	if (!evtimer_pending(&poller->tick, NULL) &&
-	    evtimer_add(&poller->tick, &poller_interval) != 0)
-		return false;
-	poller_spare(sock);
-	TAILQ_INSERT_TAIL(&poller->fresh, sock, look_link);
-	sock->look = LOOK_LATER;
-	return true;
+	struct epoll_event event = { .events = what, .data.ptr = watch };
+
+	return epoll_ctl(poller->fd, operation, fd, &event) == 0;
 }
 
-void poller_spare(struct socket *sock)
+bool poller_watch(struct poller *poller, struct watch *watch, int fd, uint32_t what)
 {
-	switch (sock->look) {
-	case LOOK_NEVER: return;
-	case LOOK_LATER: TAILQ_REMOVE(&sock->poller->fresh, sock, look_link); break;
-	case LOOK_NEXT:  TAILQ_REMOVE(&sock->poller->stale, sock, look_link); break;
+	return poller_control(poller, EPOLL_CTL_ADD, watch, fd, what);
+}
+
+bool poller_change(struct poller *poller, struct watch *watch, int fd, uint32_t what)
+{
+	return poller_control(poller, EPOLL_CTL_MOD, watch, fd, what);
+}
+
+/* Closing fd would do, were it not for a child that is about to exec and has it open, too. */
+void poller_forget(struct poller *poller, const struct watch *watch, int fd)
+{
+	(void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, NULL); /* it is there */
+	for (int i = poller->at + 1; i < poller->n; i++)
+		if (poller->batch[i].data.ptr == watch)
+			poller->batch[i].data.ptr = NULL;
+}
+
+static void poller_tell(struct poller *poller)
+{
+	for (poller->at = 0; poller->at < poller->n; poller->at++) {
+		const struct epoll_event *event = &poller->batch[poller->at];
+		const struct watch *watch = event->data.ptr;
+
+		if (watch != NULL)
+			watch->tell(watch->owner, event->events);
 	}
-	sock->look = LOOK_NEVER;
+	poller->n = 0;
+}
+
+/* ---- times ---- */
+
+void poller_set(struct poller *poller, struct alarm *alarm, uint64_t due)
+{
+	deadlines_set(&poller->alarms, &alarm->deadline, due);
+}
+
+void poller_unset(struct poller *poller, struct alarm *alarm)
+{
+	deadlines_unset(&poller->alarms, &alarm->deadline);
+}
+
+/* For epoll_wait(2). */
+static int poller_timeout(const struct poller *poller)
+{
+	const struct deadline *first = poller->alarms.first;
+	uint64_t now;
+
+	if (first == NULL)
+		return -1;
+	now = poller_now();
+	if (first->due <= now)
+		return 0;
+	return first->due - now < INT_MAX ? (int)(first->due - now) : INT_MAX;
+}
+
+/* Not all at once, should it be thousands: who has something to say comes in between. */
+static void poller_ring(struct poller *poller)
+{
+	const uint64_t now = poller->alarms.first != NULL ? poller_now() : 0;
+
+	for (int i = 0; i < POLLER_BATCH; i++) {
+		struct deadline *first = poller->alarms.first;
+		struct alarm *alarm;
+
+		if (first == NULL || first->due > now)
+			return;
+		alarm = (struct alarm *)((char *)first - offsetof(struct alarm, deadline));
+		deadlines_unset(&poller->alarms, first);
+		alarm->ring(alarm->owner);
+	}
+}
+
+void poller_turn(struct poller *poller, bool wait)
+{
+	int n = epoll_wait(poller->fd, poller->batch, POLLER_BATCH,
+	                   wait ? poller_timeout(poller) : 0);
+
+	if (n < 0 && errno != EINTR)
+		abort(); /* the others are mistakes of ours */
+	poller->n = n > 0 ? n : 0;
+	poller_tell(poller);
+	poller_ring(poller);
 }

@@ -17,8 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "relay_impl.h"
 
 void relay_enter(struct relay *relay, enum relay_state state)
@@ -27,7 +25,7 @@ void relay_enter(struct relay *relay, enum relay_state state)
 	if (relay->state == RELAY_HANDSHAKING)
 		relay->worker->n_handshakes--;
 	relay->state = state;
-	relay->since = worker_now();
+	relay->since = poller_now();
 	relay->look_at = relay->pause = 0;
 }
 
@@ -114,7 +112,7 @@ static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 	    socket_loss(flow->source) == ENDING_NONE)
 		return;
 	relay->dying = true;
-	relay->since = worker_now();
+	relay->since = poller_now();
 }
 
 /*
@@ -160,7 +158,7 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	up = flow_turn(&relay->up, &scratch, &moved);
 	down = relay_turn_down(relay, &scratch, &moved, &up);
 	if (moved && !relay->dying)
-		relay->since = worker_now();
+		relay->since = poller_now();
 	relay_look_for_loss(relay, &relay->up);
 	relay_look_for_loss(relay, &relay->down);
 	relay_note_ending(relay, &relay->up, up_before, SIDE_CLIENT);
@@ -194,7 +192,7 @@ void relay_look_again(struct relay *relay)
 	relay->pause = relay->pause == 0 ? FIRST_PAUSE : relay->pause * 2;
 	if (relay->pause > LONGEST_PAUSE)
 		relay->pause = LONGEST_PAUSE;
-	relay->look_at = worker_now() + relay->pause;
+	relay->look_at = poller_now() + relay->pause;
 }
 
 static bool relay_is_half_closed(const struct relay *relay)
@@ -230,20 +228,12 @@ static uint64_t relay_expires_at(const struct relay *relay)
 static void relay_arm(struct relay *relay)
 {
 	uint64_t due = relay_expires_at(relay);
-	uint64_t now = worker_now();
-	struct timeval in;
 
 	if (relay->look_at != 0 && relay->look_at < due)
 		due = relay->look_at;
-	if (due == UINT64_MAX || (relay->timer_due != 0 && relay->timer_due <= due))
+	if (due == UINT64_MAX || (alarm_is_set(&relay->timer) && relay->timer.deadline.due <= due))
 		return;
-	now = now < due ? due - now : 0;
-	in.tv_sec = (time_t)(now / 1000);
-	in.tv_usec = (suseconds_t)(now % 1000 * 1000);
-	relay->timer_due = due;
-	/* Fails only without memory; the next turn that arms it tries again. */
-	if (event_add(&relay->timer, &in) != 0)
-		relay->timer_due = 0;
+	poller_set(&relay->worker->poller, &relay->timer, due);
 }
 
 /*
@@ -284,7 +274,7 @@ static enum relay_verdict relay_expire_carrying(struct relay *relay)
 	if (relay->dying)
 		return relay_expire_dying(relay);
 	if (relay_kernel_moved(relay)) {
-		relay->since = worker_now();
+		relay->since = poller_now();
 		return RELAY_WAITS;
 	}
 	flow_cut(&relay->up, (struct ending){ ENDING_TIMEOUT, which });
@@ -311,8 +301,7 @@ static enum relay_verdict relay_expire(struct relay *relay)
 
 static void relay_free(struct relay *relay)
 {
-	if (event_initialized(&relay->timer))
-		(void)event_del(&relay->timer); /* fails only on an unassigned event */
+	poller_unset(&relay->worker->poller, &relay->timer);
 	socket_free(relay->backend);
 	socket_free(relay->client);
 	if (relay->state == RELAY_HANDSHAKING)
@@ -369,7 +358,7 @@ bool relay_is_idle(const struct relay *relay)
 
 	return relay->state == RELAY_CARRYING && !relay->queued &&
 	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
-	       worker_now() - relay->since >= QUIET;
+	       poller_now() - relay->since >= QUIET;
 }
 
 /* A handshake costs as much as many turns of those who are through with theirs. */
@@ -391,14 +380,11 @@ void relay_wake(void *arg)
 		relay_run(relay);
 }
 
-static void relay_on_timer(evutil_socket_t fd, short what, void *arg)
+static void relay_on_timer(void *arg)
 {
 	struct relay *relay = arg;
-	uint64_t now = worker_now();
+	uint64_t now = poller_now();
 
-	(void)fd;
-	(void)what;
-	relay->timer_due = 0;
 	if (now >= relay_expires_at(relay)) {
 		relay_settle(relay, relay_expire(relay));
 	} else if (relay->look_at != 0 && now >= relay->look_at) {
@@ -442,14 +428,14 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	}
 	relay->worker = worker;
 	relay->listener = listener;
+	relay->timer = (struct alarm){ .ring = relay_on_timer, .owner = relay };
 	relay->counted = counted;
 	worker->n_handshakes++;
 	relay->peer = *peer;
 	relay->id = id;
-	relay->started = relay->since = worker_now();
+	relay->started = relay->since = poller_now();
 	TAILQ_INSERT_TAIL(&worker->relays, relay, link);
-	if (evtimer_assign(&relay->timer, worker->base, relay_on_timer, relay) != 0 ||
-	    !relay_open_client(relay, fd)) {
+	if (!relay_open_client(relay, fd)) {
 		worker_remove(worker, relay);
 		relay_free(relay);
 		return false;

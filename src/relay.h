@@ -19,11 +19,10 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#include <event2/event_struct.h>
-
 #include "address.h"
 #include "backend.h"
 #include "flow.h"
+#include "poller.h"
 
 struct listener;
 struct socket;
@@ -72,15 +71,14 @@ struct relay {
 	const struct address *server;   /* last tried, or NULL */
 	struct flow up;                 /* client to backend */
 	struct flow down;
-	struct event timer;
+	struct alarm timer;
 	TAILQ_ENTRY(relay)
 	link;
 	TAILQ_ENTRY(relay)
 	queue_link;
 	uint64_t id;
-	uint64_t started;               /* all times as worker_now() */
+	uint64_t started;               /* all times as poller_now() */
 	uint64_t since;                 /* last progress, or the state's begin */
-	uint64_t timer_due;             /* 0: not armed */
 	uint64_t pause;                 /* between two looks at what is unacked */
 	uint64_t look_at;               /* when to look again; 0: no need */
 	uint32_t unacked_up;            /* at the end, or at the last look */

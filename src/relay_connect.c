@@ -61,7 +61,7 @@ static enum relay_verdict relay_try_next(struct relay *relay)
 		case BACKEND_TRYING:
 			if (!relay_watch_backend(relay))
 				continue;
-			relay->since = worker_now();
+			relay->since = poller_now();
 			return RELAY_WAITS;
 		case BACKEND_BUSY:
 			relay->refusal = "busy";
@@ -140,7 +140,7 @@ enum relay_verdict relay_connect_turn(struct relay *relay)
 		case IO_ENDED:
 			return relay_give_up_server(
 				relay, relay_reason_of_errno(socket_error(relay->backend)));
-		case IO_DONE: relay->hello = true; relay->since = worker_now();
+		case IO_DONE: relay->hello = true; relay->since = poller_now();
 		}
 	}
 	switch (socket_open(relay->backend)) {

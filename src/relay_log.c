@@ -136,7 +136,7 @@ void relay_log_end(const struct relay *relay)
 		log_flag(&line, "up-told", false);
 	if (relay_is_untold(&relay->down))
 		log_flag(&line, "down-told", false);
-	log_duration(&line, "duration", worker_now() - relay->started);
+	log_duration(&line, "duration", poller_now() - relay->started);
 	log_end(&line);
 }
 
@@ -180,6 +180,6 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 		relay_log_identity(&line, facts);
 	}
 	log_text(&line, "reason", facts->reason);
-	log_duration(&line, "duration", worker_now() - relay->started);
+	log_duration(&line, "duration", poller_now() - relay->started);
 	log_end(&line);
 }

@@ -54,41 +54,47 @@ void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout)
 	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout);
 }
 
-static void socket_on_event(evutil_socket_t fd, short what, void *arg)
-{
-	struct socket *sock = arg;
+/*
+ * A read that returns less than it asked for has emptied the socket, and to
+ * hear EAGAIN as well would cost a system call for each message. Unless there
+ * is more to come that makes no edge of its own any more: an end or a reset
+ * that arrived with the data, or what follows urgent data, at which recv(2)
+ * stops.
+ */
+static const uint32_t socket_wary_of = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 
-	(void)fd;
-	if (what & EV_READ)
+static void socket_on_event(void *owner, uint32_t what)
+{
+	struct socket *sock = owner;
+
+	if (what & EPOLLIN)
 		sock->readable = true;
-	if (what & EV_WRITE)
+	if (what & EPOLLOUT)
 		sock->writable = true;
-	if (what & EV_CLOSED)
-		sock->readable = sock->hung_up = true;
+	if (what & socket_wary_of)
+		sock->readable = sock->wary = true;
+	/* Whoever waits for a connection is to hear that there will be none. */
+	if (what & (EPOLLHUP | EPOLLERR))
+		sock->writable = true;
 	sock->wake(sock->owner);
 }
 
-static bool socket_register(struct socket *sock)
+static uint32_t socket_events(const struct socket *sock)
 {
-	const short write = sock->watches_write ? EV_WRITE : 0;
-
-	if (event_assign(&sock->event, sock->poller->base, sock->fd,
-	                 EV_READ | EV_CLOSED | write | EV_ET | EV_PERSIST, socket_on_event,
-	                 sock) != 0)
-		return false;
-	sock->watched = event_add(&sock->event, NULL) == 0;
-	return sock->watched;
+	return EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET | (sock->watches_write ? EPOLLOUT : 0U);
 }
 
 bool socket_watch(struct socket *sock, struct poller *poller, bool connected, socket_wake *wake,
                   void *owner)
 {
 	sock->poller = poller;
+	sock->watch = (struct watch){ socket_on_event, sock };
 	sock->wake = wake;
 	sock->owner = owner;
 	sock->writable = connected;
 	sock->watches_write = !connected;
-	return socket_register(sock);
+	sock->watched = poller_watch(poller, &sock->watch, sock->fd, socket_events(sock));
+	return sock->watched;
 }
 
 static void socket_drop_queue(struct socket *sock)
@@ -114,12 +120,10 @@ enum io socket_refused(struct socket *sock)
 	sock->writable = false;
 	if (sock->watches_write || !sock->watched)
 		return IO_WAIT;
-	(void)event_del(&sock->event); /* it is assigned */
-	sock->watched = false;
 	sock->watches_write = true;
-	if (socket_register(sock))
+	if (poller_change(sock->poller, &sock->watch, sock->fd, socket_events(sock)))
 		return IO_WAIT;
-	socket_fail(sock, ENOMEM);
+	socket_fail(sock, errno);
 	return IO_ENDED;
 }
 
@@ -139,21 +143,12 @@ enum io socket_connected(struct socket *sock)
 	return error == ECONNRESET || error == EPIPE ? IO_DONE : IO_ENDED;
 }
 
-/* A short read took all there was; only a FIN can be right behind it. See poller.h. */
-static void socket_note_short(struct socket *sock)
-{
-	if (!sock->hung_up && sock->error == 0 && sock->watched &&
-	    poller_look_later(sock->poller, sock))
-		sock->readable = false;
-}
-
 enum io socket_take_result(struct socket *sock, ssize_t n)
 {
 	if (n > 0) {
 		sock->heard = true;
 		return IO_DONE;
 	}
-	poller_spare(sock);
 	if (n == 0) {
 		sock->eof = true;
 		sock->readable = false; /* until the kernel has something new: a reset */
@@ -181,8 +176,8 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 	} while (n < 0 && errno == EINTR);
 	if (n > 0)
 		*got = (size_t)n;
-	if (n > 0 && *got < len)
-		socket_note_short(sock);
+	if (n > 0 && *got < len && !sock->wary && sock->error == 0 && sock->watched)
+		sock->readable = false;
 	return socket_take_result(sock, n);
 }
 
@@ -318,9 +313,8 @@ enum io socket_drain(struct socket *sock, void *room, size_t len, size_t *got)
 
 void socket_close(struct socket *sock)
 {
-	poller_spare(sock);
 	if (sock->watched)
-		(void)event_del(&sock->event); /* fails only on an unassigned event */
+		poller_forget(sock->poller, &sock->watch, sock->fd);
 	sock->watched = false;
 	socket_drop_queue(sock);
 	sock->broken = true;

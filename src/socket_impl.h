@@ -5,9 +5,6 @@
 #ifndef SOCKET_IMPL_H
 #define SOCKET_IMPL_H
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "buffer.h"
 #include "poller.h"
 #include "socket.h"
@@ -26,20 +23,11 @@ struct socket_ops {
 	bool splices;           /* its bytes are those on the wire */
 };
 
-/* Whether poller looks at it again. */
-enum socket_look {
-	LOOK_NEVER,
-	LOOK_LATER,             /* at the tick after the next one */
-	LOOK_NEXT,
-};
-
 /* First member of every kind. */
 struct socket {
 	const struct socket_ops *ops;
-	struct event event;
+	struct watch watch;
 	struct poller *poller;  /* NULL: nobody watches it */
-	TAILQ_ENTRY(socket)
-	look_link;
 	socket_wake *wake;
 	void *owner;
 	struct buffer out;      /* refused by the kernel, as on the wire */
@@ -48,7 +36,6 @@ struct socket {
 	int fd;
 	int error;              /* first errno; the kernel tells it only once */
 	uint32_t dropped;       /* bytes of out that were given up */
-	enum socket_look look:2;
 	bool watched:1;
 	bool watches_write:1;   /* a send was refused once, or it is connecting */
 	bool readable:1;        /* the kernel has not refused since its last word */
@@ -57,7 +44,7 @@ struct socket {
 	bool finishing:1;       /* FIN follows the queue */
 	bool finished:1;        /* FIN is with the kernel */
 	bool broken:1;          /* sending is over */
-	bool hung_up:1;         /* the peer's FIN is there, perhaps behind its data */
+	bool wary:1;            /* a short read need not be all there is */
 	bool eof:1;             /* the peer's FIN was read */
 	bool heard:1;           /* a byte came in */
 	bool alerted:1;         /* TLS: a fatal alert of ours was queued */

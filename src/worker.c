@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <event2/event.h>
 
 #include "listener.h"
 #include "relay.h"
@@ -24,54 +21,33 @@ enum {
 	WORKER_SPREAD_MS = 100,
 };
 
-uint64_t worker_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail on Linux */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- relays whose turns are long ---- */
 
 /*
- * One after another, and everybody else in between: the timeout is zero, but
- * the descriptors are polled, and whoever has little to do does not wait for
- * more than one long turn. Without memory for a timer at once and unpolled,
- * which is unfair, and alive.
+ * One after another, and everybody else in between: whoever has little to do
+ * does not wait for more than one long turn.
  */
-static void worker_arm_queue(struct worker *worker)
+static void worker_run_queued(struct worker *worker)
 {
-	static const struct timeval at_once = { 0, 0 };
-
-	if (evtimer_add(&worker->queue_event, &at_once) != 0)
-		event_active(&worker->queue_event, EV_TIMEOUT, 0);
-}
-
-static void worker_on_queue(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *worker = arg;
 	struct relay *relay = TAILQ_FIRST(&worker->queue);
 
-	(void)fd;
-	(void)what;
 	if (relay == NULL)
 		return;
 	TAILQ_REMOVE(&worker->queue, relay, queue_link);
 	relay->queued = false;
-	/* Before its turn, which may queue it again, and must not find an empty queue without
-	 * timer. */
-	if (!TAILQ_EMPTY(&worker->queue))
-		worker_arm_queue(worker);
 	relay_run(relay);
+}
+
+void worker_turn(struct worker *worker, bool wait)
+{
+	poller_turn(&worker->poller, wait && TAILQ_EMPTY(&worker->queue));
+	worker_run_queued(worker);
 }
 
 void worker_queue(struct worker *worker, struct relay *relay)
 {
 	if (relay->queued)
 		return;
-	if (TAILQ_EMPTY(&worker->queue))
-		worker_arm_queue(worker);
 	relay->queued = true;
 	TAILQ_INSERT_TAIL(&worker->queue, relay, queue_link);
 }
@@ -82,8 +58,6 @@ void worker_remove(struct worker *worker, struct relay *relay)
 		TAILQ_REMOVE(&worker->queue, relay, queue_link);
 	TAILQ_REMOVE(&worker->relays, relay, link);
 	(void)atomic_fetch_sub(&worker->common->n_connections, 1);
-	if (worker->draining && TAILQ_EMPTY(&worker->relays))
-		(void)event_base_loopbreak(worker->base); /* fails on no base only */
 }
 
 /* ---- warnings ---- */
@@ -99,25 +73,22 @@ static void worker_say_suppressed(const char *event, uint32_t n)
 	log_end(&line);
 }
 
-static void worker_on_limits(evutil_socket_t fd, short what, void *arg)
+static void worker_on_limits(void *arg)
 {
 	struct worker *worker = arg;
 
-	(void)fd;
-	(void)what;
 	worker_say_suppressed("truncation", log_limit_take(&worker->truncations));
 	worker_say_suppressed("refused", log_limit_take(&worker->refusals));
 }
 
 bool worker_may_log(struct worker *worker, struct log_limit *limit)
 {
-	const struct timeval soon = { .tv_sec = 1 };
+	const uint64_t now = poller_now();
 
-	if (log_limit_pass(limit, worker_now(), WORKER_LOGGED))
+	if (log_limit_pass(limit, now, WORKER_LOGGED))
 		return true;
-	/* Without memory the count waits for the next one, or the end. */
-	if (!evtimer_pending(&worker->limits_event, NULL))
-		(void)evtimer_add(&worker->limits_event, &soon);
+	if (!alarm_is_set(&worker->limits_alarm))
+		poller_set(&worker->poller, &worker->limits_alarm, now + 1000);
 	return false;
 }
 
@@ -150,7 +121,7 @@ static void worker_retire(struct handover *handover)
 static uint64_t worker_count_due(struct worker *worker)
 {
 	enum { WHOLE = 1024 };
-	const uint64_t now = worker_now();
+	const uint64_t now = poller_now();
 	const uint64_t left = worker->spread_until > now ? worker->spread_until - now : 1;
 	uint64_t n_idle = 0;
 	uint64_t due;
@@ -164,14 +135,13 @@ static uint64_t worker_count_due(struct worker *worker)
 	return due < n_idle ? due : n_idle;
 }
 
-static void worker_on_spread(evutil_socket_t fd, short what, void *arg)
+static void worker_on_spread(void *arg)
 {
 	struct worker *worker = arg;
 	uint64_t due = worker_count_due(worker);
 	struct relay *relay = TAILQ_FIRST(&worker->relays);
 
-	(void)fd;
-	(void)what;
+	poller_set(&worker->poller, &worker->spread_alarm, poller_now() + WORKER_SPREAD_MS);
 	while (relay != NULL && due > 0) {
 		struct relay *next = TAILQ_NEXT(relay, link);
 
@@ -185,16 +155,12 @@ static void worker_on_spread(evutil_socket_t fd, short what, void *arg)
 
 static void worker_spread(struct worker *worker)
 {
-	const struct timeval each = { .tv_usec = WORKER_SPREAD_MS * 1000 };
 	const uint64_t spread = atomic_load(&worker->common->spread);
 
 	if (spread == 0)
 		return;
-	worker->spread_until = worker_now() + spread;
-	/* Without memory for it they are cut at the deadline like the rest. */
-	if (event_assign(&worker->spread_event, worker->base, -1, EV_PERSIST, worker_on_spread,
-	                 worker) == 0)
-		(void)event_add(&worker->spread_event, &each);
+	worker->spread_until = poller_now() + spread;
+	poller_set(&worker->poller, &worker->spread_alarm, poller_now() + WORKER_SPREAD_MS);
 }
 
 static void worker_drain(struct worker *worker)
@@ -205,8 +171,6 @@ static void worker_drain(struct worker *worker)
 	worker->current = NULL;
 	worker->draining = true;
 	worker_spread(worker);
-	if (TAILQ_EMPTY(&worker->relays))
-		(void)event_base_loopbreak(worker->base); /* fails on no base only */
 }
 
 /* Nobody uses scratch between turns. */
@@ -249,13 +213,13 @@ static void worker_look_for_handover(struct worker *worker)
 		handover_free(next);
 }
 
-static void worker_on_command(evutil_socket_t fd, short what, void *arg)
+static void worker_on_command(void *arg, uint32_t what)
 {
 	struct worker *worker = arg;
 	uint64_t n;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) < 0)
+	if (read(worker->command_fd, &n, sizeof(n)) < 0)
 		return; /* EAGAIN: somebody's second word, already obeyed */
 	atomic_fetch_add(&worker->beats, 1);
 	worker_look_for_handover(worker);
@@ -309,25 +273,14 @@ void worker_tell(struct worker *worker, enum worker_command command)
 
 /* ---- its life ---- */
 
-static bool worker_make_events(struct worker *worker)
+static bool worker_make_poller(struct worker *worker)
 {
-	struct event_config *config = event_config_new();
-
-	if (config == NULL)
-		return false;
-	/* One thread uses the base: no locks. */
-	(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	worker->base = event_base_new_with_config(config);
-	event_config_free(config);
+	worker->command_watch = (struct watch){ worker_on_command, worker };
+	worker->spread_alarm = (struct alarm){ .ring = worker_on_spread, .owner = worker };
+	worker->limits_alarm = (struct alarm){ .ring = worker_on_limits, .owner = worker };
 	worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (worker->base == NULL || worker->command_fd < 0)
-		return false;
-	return poller_init(&worker->poller, worker->base) &&
-	       event_assign(&worker->command_event, worker->base, worker->command_fd,
-	                    EV_READ | EV_PERSIST, worker_on_command, worker) == 0 &&
-	       event_add(&worker->command_event, NULL) == 0 &&
-	       evtimer_assign(&worker->limits_event, worker->base, worker_on_limits, worker) == 0 &&
-	       evtimer_assign(&worker->queue_event, worker->base, worker_on_queue, worker) == 0;
+	return poller_init(&worker->poller) && worker->command_fd >= 0 &&
+	       poller_watch(&worker->poller, &worker->command_watch, worker->command_fd, EPOLLIN);
 }
 
 static bool worker_make_buffers(struct worker *worker)
@@ -375,7 +328,7 @@ struct worker *worker_new(struct common *common)
 	worker->command_fd = -1;
 	TAILQ_INIT(&worker->relays);
 	TAILQ_INIT(&worker->queue);
-	if (worker_make_events(worker) && worker_make_buffers(worker))
+	if (worker_make_poller(worker) && worker_make_buffers(worker))
 		return worker;
 	worker_free(worker);
 	return NULL;
@@ -386,8 +339,9 @@ static void *worker_main(void *arg)
 	struct worker *worker = arg;
 	const uint64_t one = 1;
 
-	(void)event_base_dispatch(worker->base); /* ends when told so */
-	worker_on_limits(-1, 0, worker);
+	while (!worker->draining || !TAILQ_EMPTY(&worker->relays))
+		worker_turn(worker, true);
+	worker_on_limits(worker);
 	/* Cannot be full: workers end once. */
 	if (write(worker->common->ended_fd, &one, sizeof(one)) < 0)
 		abort();
@@ -421,14 +375,10 @@ void worker_free(struct worker *worker)
 	if (worker == NULL)
 		return;
 	worker_end_relays(worker, ENDING_KILLED);
-	if (event_initialized(&worker->spread_event))
-		(void)event_del(&worker->spread_event); /* it is assigned */
 	handover_free(worker->current);
 	handover_free(atomic_load(&worker->next));
 	poller_clear(&worker->poller);
 	pipes_clear(&worker->pipes);
-	if (worker->base != NULL)
-		event_base_free(worker->base);
 	if (worker->command_fd >= 0)
 		(void)close(worker->command_fd);
 	tls_io_free(worker->tls_io);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * worker - one thread, one event base, and every relay it accepted
+ * worker - one thread, one poller, and every relay it accepted
  *
  * Relays are a worker's from accept to close; no other thread touches them, so
  * there are no locks. The daemon's main thread starts workers, asks them to
@@ -15,8 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
-
-#include <event2/event_struct.h>
 
 #include "causes.h"
 #include "flow.h"
@@ -81,7 +79,6 @@ void handover_free(struct handover *handover);
 
 struct worker {
 	struct common *common;
-	struct event_base *base;
 	struct poller poller;
 	struct tls_io *tls_io;
 	struct scratch scratch;
@@ -93,17 +90,16 @@ struct worker {
 	relays;
 	TAILQ_HEAD(relay_queue, relay)
 	queue; /* for turns that may be long */
-	struct event queue_event;
-	struct event command_event;
+	struct watch command_watch;
 	int command_fd;
 	atomic_int command;
 	bool draining;
-	struct event spread_event; /* while draining */
+	struct alarm spread_alarm; /* while draining */
 	uint64_t spread_until;
 	uint64_t spread_debt; /* parts of relays that are due to be ended */
 	struct log_limit truncations; /* lines of the last second */
 	struct log_limit refusals;
-	struct event limits_event; /* says what was suppressed */
+	struct alarm limits_alarm; /* says what was suppressed */
 	struct counters counters;
 	struct causes causes; /* of handshakes that failed */
 	unsigned n_handshakes; /* in progress */
@@ -119,6 +115,9 @@ struct worker *worker_new(struct common *common);
  * from here on, and says so in common->turned_fd. One at a time.
  */
 void worker_hand_over(struct worker *worker, struct handover *handover);
+
+/* For its thread: what there is to do now. wait: and sleeps until there is something. */
+void worker_turn(struct worker *worker, bool wait);
 
 /* Starts its thread, with all signals blocked. False: errno. */
 bool worker_start(struct worker *worker);
@@ -141,9 +140,6 @@ void worker_join(struct worker *worker);
 
 /* Only after worker_join(). NULL is fine. */
 void worker_free(struct worker *worker);
-
-/* For relays and listeners: monotonic milliseconds. */
-uint64_t worker_now(void);
 
 /* For relays: a turn that may be long, behind those queued before and with polling in between. */
 void worker_queue(struct worker *worker, struct relay *relay);

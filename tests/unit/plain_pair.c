@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "suite.h"
 
 struct plain_pair plain = { .peer = -1 };
@@ -18,8 +16,7 @@ static void wake(void *owner)
 
 void plain_pair_watch(int fd, bool connected)
 {
-	plain.base = event_base_new();
-	ck_assert(poller_init(&plain.poller, plain.base));
+	ck_assert(poller_init(&plain.poller));
 	plain.sock = socket_plain_new(fd);
 	ck_assert(socket_watch(plain.sock, &plain.poller, connected, wake, NULL));
 	plain.woken = 0;
@@ -40,7 +37,6 @@ void plain_pair_tear_down(void)
 	if (plain.peer >= 0)
 		plain_pair_leave();
 	poller_clear(&plain.poller);
-	event_base_free(plain.base);
 }
 
 void plain_pair_say(const char *text)
@@ -65,7 +61,7 @@ void plain_pair_await(void)
 	unsigned before = plain.woken;
 
 	while (plain.woken == before)
-		ck_assert_int_eq(event_base_loop(plain.base, EVLOOP_ONCE), 0);
+		poller_turn(&plain.poller, true);
 }
 
 size_t plain_pair_receive(void)

@@ -16,7 +16,6 @@ enum { PLAIN_PAIR_ROOM = 65536 };
 struct plain_pair {
 	struct socket *sock;
 	int peer;         /* blocks; -1: closed */
-	struct event_base *base;
 	struct poller poller;
 	unsigned woken;                 /* how often our side was */
 	char room[PLAIN_PAIR_ROOM + SOCKET_RECV_SLACK]; /* for anybody */

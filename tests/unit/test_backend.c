@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <event2/event.h>
 #include <openssl/err.h>
 
 #include "folder.h"
@@ -160,7 +159,6 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 {
 	const struct naming *naming = &namings[_i];
 	struct backend_search search = { 0 };
-	struct event_base *base = event_base_new();
 	struct poller poller;
 	struct tls_io *io = tls_io_new(16384);
 	char asked_for[64] = "";
@@ -176,7 +174,7 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	ck_assert_int_eq(listen(held[0], 1), 0);
 	ck_assert_int_eq(backend_connect(backend, &search, io, NULL, &address, &sock),
 	                 BACKEND_TRYING);
-	ck_assert(poller_init(&poller, base));
+	ck_assert(poller_init(&poller));
 	ck_assert(socket_watch(sock, &poller, true, wake, NULL));
 	ck_assert_int_eq(socket_connected(sock), IO_DONE);
 	ck_assert_int_eq(socket_open(sock), IO_WAIT);
@@ -188,7 +186,6 @@ START_TEST(a_server_is_asked_for_by_the_host_it_was_written_with)
 	backend_free(backend);
 	tls_io_free(io);
 	poller_clear(&poller);
-	event_base_free(base);
 }
 END_TEST
 

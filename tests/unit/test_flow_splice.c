@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "pipes.h"
 #include "socket_impl.h"
 #include "suite.h"
@@ -22,7 +20,6 @@ static unsigned char sent[MUCH];
 static unsigned char seen[MUCH + 1];
 static struct pipes pipes;
 static struct poller poller;
-static struct event_base *base;
 static struct scratch scratch;
 static struct flow flow;
 static int client;      /* speaks to the source, without blocking */
@@ -52,8 +49,7 @@ static void set_up(void)
 	for (size_t i = 0; i < MUCH; i++)
 		sent[i] = (unsigned char)(i * 31 + i / 251);
 	pipes_init(&pipes);
-	base = event_base_new();
-	ck_assert(poller_init(&poller, base));
+	ck_assert(poller_init(&poller));
 	scratch = (struct scratch){ .pipes = &pipes, .room = room, .len = ROOM };
 	n_sent = n_seen = 0;
 }
@@ -73,7 +69,6 @@ static void tear_down(void)
 	poller_clear(&poller);
 	pipes_clear(&pipes);
 	ck_assert_uint_eq(pipes.n, 0);
-	event_base_free(base);
 }
 
 static void say(void)
@@ -98,7 +93,7 @@ static enum flow_verdict turn(void)
 {
 	bool moved = false;
 
-	(void)event_base_loop(base, EVLOOP_NONBLOCK);
+	poller_turn(&poller, false);
 	return flow_turn(&flow, &scratch, &moved);
 }
 

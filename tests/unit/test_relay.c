@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "binding.h"
 #include "catalog.h"
 #include "folder.h"
@@ -131,7 +129,7 @@ static struct address make_worker(void)
 	handover->n_listeners = 1;
 	binding_free(binding);
 	worker_hand_over(worker, handover);
-	ck_assert_int_ge(event_base_loop(worker->base, EVLOOP_NONBLOCK), 0);
+	worker_turn(worker, false);
 	ck_assert_ptr_eq(worker->current, handover);
 	return bound;
 }
@@ -151,7 +149,7 @@ static struct relay *the_relay(void)
 
 static void turn(void)
 {
-	ck_assert_int_ge(event_base_loop(worker->base, EVLOOP_NONBLOCK), 0);
+	worker_turn(worker, false);
 }
 
 static void turn_until(enum relay_state state)

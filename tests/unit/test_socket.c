@@ -52,41 +52,61 @@ START_TEST(no_call_is_made_that_would_be_refused)
 }
 END_TEST
 
-START_TEST(what_was_read_short_is_looked_at_once_more)
+START_TEST(an_end_right_behind_data_is_seen_with_it)
 {
 	size_t got;
 
 	plain_pair_meet(_i);
 	plain_pair_say("abc");
+	plain_pair_leave();
 	plain_pair_await();
-	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
-	ck_assert(!plain.sock->readable);
-	/* No news, and yet it is time to ask. */
-	plain_pair_await();
-	ck_assert(plain.sock->readable);
-	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
-	ck_assert_uint_eq(got, 0);
-	ck_assert_int_eq(plain.sock->look, LOOK_NEVER);
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
+	ck_assert_uint_eq(got, 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
 }
 END_TEST
 
-START_TEST(a_tick_spares_what_was_read_since_the_last_one)
+START_TEST(a_reset_right_behind_data_is_seen_with_it)
 {
 	size_t got;
 
-	plain_pair_meet(_i);
-	for (int i = 0; i < 3; i++) {
-		plain_pair_say("abc");
-		plain_pair_await();
-		ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got),
-		                 IO_WAIT);
-		ck_assert_uint_eq(got, 3);
-		ck_assert_int_eq(plain.sock->look, LOOK_LATER);
-		while (plain.sock->look == LOOK_LATER)
-			ck_assert_int_eq(event_base_loop(plain.base, EVLOOP_ONCE), 0);
-		ck_assert_int_eq(plain.sock->look, LOOK_NEXT);
-		ck_assert(!plain.sock->readable);
-	}
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
+	ck_assert_uint_eq(got, 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
+START_TEST(a_reset_after_a_short_read_wakes)
+{
+	size_t got;
+
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_ENDED);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
+START_TEST(what_follows_urgent_data_is_read_too)
+{
+	size_t got;
+
+	plain_pair_meet(WIRE_TCP);
+	plain_pair_say("abc");
+	ck_assert_int_eq(send(plain.peer, "!", 1, MSG_OOB), 1);
+	plain_pair_say("def");
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	ck_assert_uint_eq(got, 6);
+	ck_assert_mem_eq(plain.room, "abcdef", 6);
 }
 END_TEST
 
@@ -338,8 +358,10 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_fin_is_seen_with_the_data_before_it, 0, WIRE_KINDS);
 	tcase_add_loop_test(tcase, no_call_is_made_that_would_be_refused, 0, WIRE_KINDS);
-	tcase_add_loop_test(tcase, what_was_read_short_is_looked_at_once_more, 0, WIRE_KINDS);
-	tcase_add_loop_test(tcase, a_tick_spares_what_was_read_since_the_last_one, 0, WIRE_KINDS);
+	tcase_add_loop_test(tcase, an_end_right_behind_data_is_seen_with_it, 0, WIRE_KINDS);
+	tcase_add_test(tcase, a_reset_right_behind_data_is_seen_with_it);
+	tcase_add_test(tcase, a_reset_after_a_short_read_wakes);
+	tcase_add_test(tcase, what_follows_urgent_data_is_read_too);
 	tcase_add_loop_test(tcase, no_more_is_read_than_asked_for, 0, WIRE_KINDS);
 	tcase_add_loop_test(tcase, receiving_goes_on_after_our_end, 0, WIRE_KINDS);
 	tcase_add_loop_test(tcase, an_ending_of_ours_stops_receiving_and_is_not_replaced, 0,

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "plain_pair.h"
 #include "suite.h"
 
@@ -44,7 +42,7 @@ static ssize_t peer_reads(size_t *sum)
 			if ((unsigned char)plain.room[i] != pattern(*sum + (size_t)i))
 				ck_abort_msg("byte %zu is another", *sum + (size_t)i);
 		*sum += (size_t)n;
-		(void)event_base_loop(plain.base, EVLOOP_NONBLOCK);
+		poller_turn(&plain.poller, false);
 		if (plain.woken != before)
 			(void)socket_flush(plain.sock);
 	}
@@ -90,7 +88,7 @@ START_TEST(nothing_is_sent_past_what_waits)
 	/* Until the kernel would have plain.room for it. */
 	while (!plain.sock->writable) {
 		sum += (size_t)read(plain.peer, plain.room, PLAIN_PAIR_ROOM);
-		(void)event_base_loop(plain.base, EVLOOP_NONBLOCK);
+		poller_turn(&plain.poller, false);
 	}
 	ck_assert_int_eq(socket_send(plain.sock, last, sizeof(last), true), IO_WAIT);
 	ck_assert_int_eq(peer_reads(&sum), 0);

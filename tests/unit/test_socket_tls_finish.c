@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include <event2/event.h>
-
 #include "suite.h"
 #include "tls_pair.h"
 
@@ -104,7 +102,7 @@ static size_t peer_reads_to_the_end(void)
 	do {
 		sum += tls_pair_peer_receive();
 		error = tls_pair_peer_error();
-		(void)event_base_loop(pair.base, EVLOOP_NONBLOCK);
+		poller_turn(&pair.poller, false);
 		(void)socket_flush(pair.sock);
 	} while (error == SSL_ERROR_WANT_READ);
 	ck_assert_int_eq(error, SSL_ERROR_ZERO_RETURN);

@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
@@ -257,7 +256,7 @@ START_TEST(nothing_is_lost_that_came_with_the_end_of_the_handshake)
 		ck_assert_int_eq(SSL_set_session(pair.peer, session), 1);
 		(void)SSL_do_handshake(pair.peer);
 		tls_pair_post();
-		(void)event_base_loop(pair.base, EVLOOP_NONBLOCK);
+		poller_turn(&pair.poller, false);
 		ck_assert_int_eq(socket_open(pair.sock), IO_WAIT);
 		ck_assert_int_eq(SSL_do_handshake(pair.peer), 1);
 		ck_assert_int_eq(SSL_write(pair.peer, "abc", 3), 3);
@@ -265,7 +264,7 @@ START_TEST(nothing_is_lost_that_came_with_the_end_of_the_handshake)
 		tls_pair_post();
 		if (i == 1)
 			tls_pair_leave();
-		(void)event_base_loop(pair.base, EVLOOP_NONBLOCK);
+		poller_turn(&pair.poller, false);
 		ck_assert_int_eq(socket_open(pair.sock), IO_DONE);
 		/* Our end does not look at what is there. */
 		if (i == 2)

@@ -2,12 +2,12 @@
 #include "tls_pair.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
 #include <openssl/err.h>
 
 #include "catalog.h"
@@ -60,8 +60,7 @@ struct tls_context *tls_pair_context(struct tls_tickets *tickets)
 static void set_up_peer(const SSL_METHOD *method)
 {
 	pair.io = tls_io_new(TLS_PAIR_ROOM);
-	pair.base = event_base_new();
-	ck_assert(poller_init(&pair.poller, pair.base));
+	ck_assert(poller_init(&pair.poller));
 	pair.peer_ctx = SSL_CTX_new(method);
 	(void)SSL_CTX_set_mode(pair.peer_ctx, SSL_MODE_RELEASE_BUFFERS);
 	/* What record.c can seal. */
@@ -108,7 +107,6 @@ void tls_pair_tear_down(void)
 	part();
 	SSL_CTX_free(pair.peer_ctx);
 	poller_clear(&pair.poller);
-	event_base_free(pair.base);
 	tls_io_free(pair.io);
 	tls_context_free(pair.context);
 	tls_tickets_free(tls_pair_tickets);
@@ -128,7 +126,7 @@ static int join(enum wire_kind kind, int version)
 
 	part();
 	wire_make(kind, ends);
-	ck_assert_int_eq(evutil_make_socket_nonblocking(ends[1]), 0);
+	ck_assert_int_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
 	pair.fd = ends[1];
 	pair.peer = SSL_new(pair.peer_ctx);
 	ck_assert_int_eq(SSL_set_min_proto_version(pair.peer, version), 1);
@@ -180,7 +178,7 @@ enum io tls_pair_shake(void)
 
 	while (ours == IO_WAIT || (ours == IO_DONE && peer == 0)) {
 		peer = shake_peer();
-		(void)event_base_loop(pair.base, EVLOOP_NONBLOCK);
+		poller_turn(&pair.poller, false);
 		if (ours == IO_WAIT)
 			ours = socket_open(pair.sock);
 	}
@@ -269,7 +267,7 @@ size_t tls_pair_receive(void)
 	size_t got;
 	enum io io;
 
-	(void)event_base_loop(pair.base, EVLOOP_NONBLOCK);
+	poller_turn(&pair.poller, false);
 	do {
 		io = socket_recv(pair.sock, pair.room, TLS_PAIR_ROOM, &got);
 		sum += got;
@@ -282,7 +280,7 @@ size_t tls_pair_await(void)
 	unsigned before = woken;
 
 	while (woken == before)
-		ck_assert_int_eq(event_base_loop(pair.base, EVLOOP_ONCE), 0);
+		poller_turn(&pair.poller, true);
 	return tls_pair_receive();
 }
 

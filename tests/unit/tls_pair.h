@@ -25,7 +25,6 @@ struct tls_pair {
 	struct socket *sock;            /* ours */
 	SSL *peer;
 	int fd;    /* the peer's end of the wire; -1: closed */
-	struct event_base *base;
 	struct poller poller;
 	struct tls_io *io;
 	struct tls_context *context;    /* ours */
