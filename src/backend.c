@@ -25,7 +25,6 @@ struct backend {
 	struct target *targets;
 	unsigned n_targets;
 	unsigned next;
-	uint64_t keepalive;
 	uint64_t user_timeout;
 };
 
@@ -147,10 +146,9 @@ static const struct target *backend_next(struct backend *backend, struct backend
 	return &backend->targets[(search->begin + search->n_tried) % backend->n_targets];
 }
 
-void backend_set_patience(struct backend *backend, uint64_t keepalive, uint64_t user_timeout)
+void backend_set_user_timeout(struct backend *backend, uint64_t timeout)
 {
-	backend->keepalive = keepalive;
-	backend->user_timeout = user_timeout;
+	backend->user_timeout = timeout;
 }
 
 /* A descriptor that is connecting; -1 and errno. */
@@ -163,9 +161,8 @@ static int backend_dial(const struct backend *backend, const struct address *add
 		return -1;
 	/* We gather writes ourselves; on a Unix socket this fails, and may. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (address->any.sa_family != AF_UNIX &&
-	    (backend->keepalive > 0 || backend->user_timeout > 0))
-		socket_set_patience(fd, backend->keepalive, backend->user_timeout);
+	if (backend->user_timeout > 0)
+		socket_set_user_timeout(fd, backend->user_timeout);
 	if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {
 		int error = errno;
 

@@ -51,7 +51,7 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
                                      struct tls_io *io, const char *alpn,
                                      const struct address **address, struct socket **sock);
 
-/* For all connections from now on; see socket_set_patience(). */
-void backend_set_patience(struct backend *backend, uint64_t keepalive, uint64_t user_timeout);
+/* For all connections from now on; see socket_set_user_timeout(). */
+void backend_set_user_timeout(struct backend *backend, uint64_t timeout);
 
 #endif

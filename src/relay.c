@@ -225,10 +225,25 @@ static uint64_t relay_expires_at(const struct relay *relay)
 	return limit == 0 ? UINT64_MAX : relay->since + limit;
 }
 
+/*
+ * Four system calls that a short connection does without. A client's
+ * descriptor has inherited them.
+ */
+static void relay_last(struct relay *relay)
+{
+	if (relay->state != RELAY_CARRYING || relay->lasts)
+		return;
+	relay->lasts = true;
+	socket_keep_alive(relay->backend, listener_config(relay->listener)->keepalive);
+}
+
 static void relay_arm(struct relay *relay)
 {
+	enum { SHORT = 1000 }; /* milliseconds */
 	uint64_t due = relay_expires_at(relay);
 
+	if (relay->state == RELAY_CARRYING && !relay->lasts && relay->since + SHORT < due)
+		due = relay->since + SHORT;
 	if (relay->look_at != 0 && relay->look_at < due)
 		due = relay->look_at;
 	if (due == UINT64_MAX || (alarm_is_set(&relay->timer) && relay->timer.deadline.due <= due))
@@ -391,6 +406,7 @@ static void relay_on_timer(void *arg)
 		relay->look_at = 0;
 		relay_run(relay);
 	} else {
+		relay_last(relay);
 		relay_arm(relay);
 	}
 }

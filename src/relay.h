@@ -92,6 +92,7 @@ struct relay {
 	enum parting client_parting;
 	enum parting backend_parting;
 	bool counted;     /* in its listener's quota */
+	bool lasts;       /* long enough that its server is to be probed in silence */
 	bool queued;
 	bool hello;       /* the backend's TLS handshake has begun */
 	bool dying;       /* a source is lost whose bytes still wait for their sink */

@@ -39,7 +39,7 @@ static void socket_set_option(int fd, int level, int option, uint64_t value)
 	(void)setsockopt(fd, level, option, &number, sizeof(number));
 }
 
-void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout)
+void socket_set_keepalive(int fd, uint64_t keepalive)
 {
 	enum { PROBES = 6 };
 	const uint64_t idle = keepalive / 1000;
@@ -51,7 +51,16 @@ void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout)
 		                  idle > PROBES ? idle / PROBES : 1);
 		socket_set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
 	}
-	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout);
+}
+
+void socket_set_user_timeout(int fd, uint64_t timeout)
+{
+	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout);
+}
+
+void socket_keep_alive(const struct socket *sock, uint64_t keepalive)
+{
+	socket_set_keepalive(sock->fd, keepalive);
 }
 
 /*
@@ -134,6 +143,8 @@ enum io socket_connected(struct socket *sock)
 
 	if (!sock->writable)
 		return IO_WAIT;
+	if (!sock->wary)
+		return IO_DONE; /* else it would be: see socket_on_event() */
 	if (getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
 		error = errno;
 	if (error == 0)

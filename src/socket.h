@@ -86,11 +86,15 @@ struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io
                                   const struct tls_request *request);
 
 /*
- * Before or after fd is connected: keepalive milliseconds of silence until the
- * kernel probes the peer, and user_timeout for unacknowledged data (tcp(7),
- * TCP_KEEPIDLE and TCP_USER_TIMEOUT). 0: off, and the kernel's own.
+ * Before or after fd is connected, or while it listens: so many milliseconds of
+ * silence until the kernel probes the peer, and so many that data may stay
+ * unacknowledged (tcp(7), TCP_KEEPIDLE and TCP_USER_TIMEOUT). 0: off, and the
+ * kernel's own.
  */
-void socket_set_patience(int fd, uint64_t keepalive, uint64_t user_timeout);
+void socket_set_keepalive(int fd, uint64_t keepalive);
+void socket_set_user_timeout(int fd, uint64_t timeout);
+/* The first of them, for one that is open. */
+void socket_keep_alive(const struct socket *sock, uint64_t keepalive);
 
 /*
  * Registers with poller, for the life of the socket. A connected one may be
