@@ -28,6 +28,10 @@
 enum {
 	/* Nobody says anything longer in one flight of a handshake, usually. */
 	TLS_HANDSHAKE_ALLOWANCE = 16384,
+	/* What a stream begins with, and begins with again after so many milliseconds. */
+	TLS_SMALL_RECORD = 4096,
+	TLS_SMALL_RECORDS = 8,
+	TLS_SILENCE = 1000,
 };
 
 static struct socket_tls *socket_tls_of(struct socket *sock)
@@ -242,12 +246,34 @@ static void socket_tls_send_ticket(struct socket_tls *tls)
 	(void)SSL_free_buffers(tls->ssl);
 }
 
+/*
+ * A record can only be read as a whole, and one of 16 kB is more than a network
+ * takes before it has heard back (RFC 6928: ten segments). So that nobody waits
+ * a round trip longer for the first byte of an answer, it begins with small
+ * ones.
+ */
+static bool socket_tls_write_records(struct socket_tls *tls, const char *data, size_t len)
+{
+	const uint32_t now = (uint32_t)poller_now();
+	size_t sent = 0;
+
+	if (now - tls->wrote_at > TLS_SILENCE)
+		tls->n_small = 0;
+	tls->wrote_at = now;
+	while (len > TLS_SMALL_RECORD && tls->n_small < TLS_SMALL_RECORDS) {
+		if (SSL_write_ex(tls->ssl, data, TLS_SMALL_RECORD, &sent) != 1)
+			return false;
+		data += sent;
+		len -= sent;
+		tls->n_small++;
+	}
+	return SSL_write_ex(tls->ssl, data, len, &sent) == 1;
+}
+
 static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t len, bool last)
 {
-	size_t sent;
-
 	socket_tls_send_ticket(tls);
-	if (len > 0 && SSL_write_ex(tls->ssl, data, len, &sent) != 1)
+	if (len > 0 && !socket_tls_write_records(tls, data, len))
 		return false;
 	/* Once: a second call would read, and trip over the peer's data. */
 	return !last || SSL_shutdown(tls->ssl) >= 0;

@@ -19,8 +19,10 @@ struct socket_tls {
 	struct tls_memory *memory;      /* of the server, borrowed; NULL: none */
 	struct tls_framing framing;
 	uint8_t alert_sent;     /* the fatal one that we sent, if base.alerted */
-	bool dead;              /* SSL failed and must not be used again */
-	bool ticket_due;        /* TLS 1.3: to be sent with our first data */
+	bool dead:1;            /* SSL failed and must not be used again */
+	bool ticket_due:1;      /* TLS 1.3: to be sent with our first data */
+	unsigned n_small:4;     /* records that were small, since it was silent */
+	uint32_t wrote_at;      /* as poller_now(), which wraps around here */
 };
 
 #endif

@@ -288,6 +288,38 @@ START_TEST(no_record_waits_for_the_next_one)
 }
 END_TEST
 
+/* The records that the peer reads are so long. */
+static void expect_records(size_t sum, size_t small, int n_small)
+{
+	static char room[RECORD_LONGEST];
+	size_t n;
+
+	for (int i = 0; sum > 0; i++) {
+		ck_assert_int_eq(SSL_read_ex(pair.peer, room, sizeof(room), &n), 1);
+		if (i < n_small)
+			ck_assert_uint_eq(n, small);
+		else
+			ck_assert(n == RECORD_LONGEST || n == sum);
+		sum -= n;
+	}
+}
+
+START_TEST(an_answer_begins_with_small_records)
+{
+	static const char answer[100000];
+
+	meet(_i);
+	ck_assert_int_ne(socket_send(pair.sock, answer, sizeof(answer), false), IO_ENDED);
+	expect_records(sizeof(answer), 4096, 8);
+	ck_assert_int_ne(socket_send(pair.sock, answer, sizeof(answer), false), IO_ENDED);
+	expect_records(sizeof(answer), RECORD_LONGEST, 6);
+	/* It was silent for two seconds. */
+	ours()->wrote_at -= 2000;
+	ck_assert_int_ne(socket_send(pair.sock, answer, sizeof(answer), false), IO_ENDED);
+	expect_records(sizeof(answer), 4096, 8);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket_tls");
@@ -313,6 +345,7 @@ int main(void)
 	                    2);
 	tcase_add_loop_test(tcase, a_record_that_comes_in_pieces_is_put_together, 0, 2);
 	tcase_add_loop_test(tcase, no_record_waits_for_the_next_one, 0, 2);
+	tcase_add_loop_test(tcase, an_answer_begins_with_small_records, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
