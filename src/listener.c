@@ -21,7 +21,7 @@
 
 enum {
 	/* Accepting is cheap, what follows is not: running relays come in between. */
-	LISTENER_BATCH = 16,
+	LISTENER_BATCH = 4,
 	LISTENER_PAUSE_MS = 100,
 };
 

@@ -376,11 +376,13 @@ bool relay_is_idle(const struct relay *relay)
 	       poller_now() - relay->since >= QUIET;
 }
 
-/* A handshake costs as much as many turns of those who are through with theirs. */
-static bool relay_shakes_hands(const struct relay *relay)
+/*
+ * To come and to go costs as much as many turns of those who just talk, and so
+ * does a turn of whoever moved much the last time.
+ */
+static bool relay_takes_long(const struct relay *relay)
 {
-	return relay->state == RELAY_HANDSHAKING ||
-	       (relay->state == RELAY_CONNECTING && relay->hello);
+	return relay->state != RELAY_CARRYING || relay->up.bulk || relay->down.bulk;
 }
 
 void relay_wake(void *arg)
@@ -389,7 +391,7 @@ void relay_wake(void *arg)
 
 	if (relay->queued)
 		return; /* its turn comes */
-	if (relay_shakes_hands(relay))
+	if (relay_takes_long(relay))
 		worker_queue(relay->worker, relay);
 	else
 		relay_run(relay);
