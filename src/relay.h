@@ -79,18 +79,18 @@ struct relay {
 	uint64_t id;
 	uint64_t started;               /* all times as poller_now() */
 	uint64_t since;                 /* last progress, or the state's begin */
-	uint64_t pause;                 /* between two looks at what is unacked */
 	uint64_t look_at;               /* when to look again; 0: no need */
+	uint32_t pause;                 /* between two looks at what is unacked */
 	uint32_t unacked_up;            /* at the end, or at the last look */
 	uint32_t unacked_down;
 	uint32_t drained;               /* bytes thrown away while parting */
 	union peer_address peer;
 	struct backend_search search;
 	const char *refusal;            /* why the last server did not have it */
-	enum relay_state state;
-	enum relay_first first;
-	enum parting client_parting;
-	enum parting backend_parting;
+	enum relay_state state:8;
+	enum relay_first first:8;
+	enum parting client_parting:8;
+	enum parting backend_parting:8;
 	bool counted;     /* in its listener's quota */
 	bool lasts;       /* long enough that its server is to be probed in silence */
 	bool queued;
