@@ -77,15 +77,49 @@ static bool daemon_prepare_generation(struct daemon *daemon, struct config *conf
 	return true;
 }
 
+static bool daemon_differs(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
+static bool daemon_moves_log(const struct log_settings *old, const struct log_settings *new)
+{
+	return old->target != new->target || daemon_differs(old->path, new->path);
+}
+
+/* Where it is now it need not be opened; at the start it has been. */
+static bool daemon_prepare_log(const struct daemon *daemon, const struct config *config,
+                               char *reason)
+{
+	const struct log_settings *old;
+	const char *why;
+
+	if (daemon->generation == NULL)
+		return true;
+	old = &generation_config(daemon->generation)->log;
+	if (old->format == config->log.format && !daemon_moves_log(old, &config->log))
+		return true;
+	why = log_prepare(&config->log);
+	if (why != NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "[global] log: %s", why);
+	return why == NULL;
+}
+
 bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 {
+	if (!daemon_prepare_log(daemon, config, reason)) {
+		config_free(config);
+		return false;
+	}
 	if (!tls_keylog_prepare(config->keylog, reason)) {
+		log_cancel();
 		config_free(config);
 		return false;
 	}
 	if (daemon_prepare_generation(daemon, config, reason))
 		return true;
 	tls_keylog_cancel();
+	log_cancel();
 	return false;
 }
 
@@ -146,9 +180,24 @@ static void daemon_warn_of_keylog(const struct config *config)
 	log_end(&line);
 }
 
-static bool daemon_differs(const char *a, const char *b)
+/* The last line of the old log, for whoever reads that. */
+static void daemon_move_log(const struct log_settings *old, const struct log_settings *new)
 {
-	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+	static const char *const names[] = {
+		[LOG_TO_STDERR] = "stderr",
+		[LOG_TO_FILE] = "file:",
+		[LOG_TO_SYSLOG] = "syslog",
+		[LOG_TO_JOURNAL] = "journal",
+	};
+	struct log_line line;
+
+	if (daemon_moves_log(old, new)) {
+		log_begin(&line, LEVEL_INFO, "log-moved");
+		log_format(&line, "to", "%s%s", names[new->target],
+		           new->path != NULL ? new->path : "");
+		log_end(&line);
+	}
+	log_commit();
 }
 
 static void daemon_note_restarts(const struct config *old, const struct config *new)
@@ -156,9 +205,6 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("workers", old->workers != new->workers);
 	daemon_note_unchanged("user", daemon_differs(old->user, new->user));
 	daemon_note_unchanged("core-dumps", old->core_dumps != new->core_dumps);
-	daemon_note_unchanged("log", old->log.target != new->log.target ||
-	                                     daemon_differs(old->log.path, new->log.path));
-	daemon_note_unchanged("log-format", old->log.format != new->log.format);
 }
 
 void daemon_reload(struct daemon *daemon)
@@ -203,6 +249,8 @@ void daemon_settle(struct daemon *daemon)
 
 	daemon->generation = daemon->next;
 	daemon->next = NULL;
+	if (old != NULL)
+		daemon_move_log(&generation_config(old)->log, &daemon_config(daemon)->log);
 	log_set_level(daemon_config(daemon)->log.level);
 	generation_log(daemon->generation);
 	daemon_warn_of_keylog(daemon_config(daemon));
