@@ -181,33 +181,6 @@ static bool daemon_watch(struct daemon *daemon)
 	       event_add(&daemon->watchdog_event, &each) == 0;
 }
 
-/* ---- ticket keys ---- */
-
-static void daemon_rotate(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *daemon = arg;
-	struct log_line line;
-
-	(void)fd;
-	(void)what;
-	if (tls_tickets_rotate(daemon->common.tickets))
-		return;
-	log_begin(&line, LEVEL_WARNING, "ticket-keys");
-	log_text(&line, "problem", "no random numbers; the old key stays in use");
-	log_end(&line);
-}
-
-static bool daemon_make_tickets(struct daemon *daemon)
-{
-	const struct timeval each = { .tv_sec = TLS_TICKETS_PERIOD };
-
-	daemon->common.tickets = tls_tickets_new();
-	return daemon->common.tickets != NULL &&
-	       event_assign(&daemon->rotate_event, daemon->base, -1, EV_PERSIST, daemon_rotate,
-	                    daemon) == 0 &&
-	       event_add(&daemon->rotate_event, &each) == 0;
-}
-
 /* ---- its making ---- */
 
 static unsigned daemon_count_workers(const struct config *config)
@@ -302,7 +275,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 	}
 	privileges_allow_dumps(false); /* before there are keys; see daemon_run() */
 	daemon->path = path;
-	daemon->heir_fd = -1;
+	daemon->heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
 	daemon->common.ended_fd = daemon->common.turned_fd = -1;
 	if (observer != NULL)
 		daemon->common.observer = *observer;
@@ -402,7 +375,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	if (!privileges_drop(generation_config(daemon->next)->user, reason))
 		return false;
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
-	started = daemon_start_workers(daemon, reason);
+	started = daemon_start_workers(daemon, reason) && daemon_inherit(daemon, reason);
 	if (started) {
 		daemon_hand_over(daemon);
 		(void)event_base_dispatch(daemon->base); /* until all workers have ended */
@@ -436,8 +409,7 @@ void daemon_free(struct daemon *daemon)
 	generation_end(daemon->next, daemon->generation);
 	generation_end(daemon->generation, NULL);
 	tls_tickets_free(daemon->common.tickets);
-	if (daemon->heir_fd >= 0)
-		(void)close(daemon->heir_fd);
+	upgrade_let_go(&daemon->heir);
 	if (daemon->base != NULL)
 		event_base_free(daemon->base);
 	if (daemon->common.turned_fd >= 0)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon_impl - what daemon.c and daemon_reload.c say to each other
+ * daemon_impl - what the files of the daemon say to each other
  */
 #ifndef DAEMON_IMPL_H
 #define DAEMON_IMPL_H
 
 #include "daemon.h"
 #include "generation.h"
+#include "upgrade.h"
 
 /* What the main thread watches, beside its workers. */
 enum daemon_signal {
@@ -39,8 +40,9 @@ struct daemon {
 	struct event drain_event;
 	struct event watchdog_event;
 	struct event rotate_event;      /* another ticket key is due */
-	struct event heir_event;        /* what it says through heir_fd */
-	int heir_fd;      /* of an upgrade that is under way; -1: none */
+	uint64_t rotate_at;             /* by worker_now() */
+	struct event heir_event;        /* what it says, or that it does not */
+	struct upgrade_heir heir;       /* of an upgrade that is under way */
 	bool replaced;    /* by an heir, which is why we drain */
 	enum worker_command told;
 };
@@ -59,13 +61,34 @@ void daemon_hand_over(struct daemon *daemon);
 /* All workers have turned to next: it is the generation now. */
 void daemon_settle(struct daemon *daemon);
 
-/* daemon_upgrade.c: starts the program anew; drains once that is ready. */
-void daemon_upgrade(struct daemon *daemon);
-/* daemon.c */
-void daemon_begin_drain(struct daemon *daemon);
-
 /* Reads the file again; if nothing comes of it, says why and changes nothing. */
 void daemon_reload(struct daemon *daemon);
+
+/* Tells the service manager, and that something (or NULL) has failed. */
+void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble);
+
+/* ---- daemon_upgrade.c ---- */
+
+/* Starts the program anew; drains once that is ready. */
+void daemon_upgrade(struct daemon *daemon);
+
+/* Before we accept anybody. False: somebody else serves, as reason says. */
+bool daemon_inherit(struct daemon *daemon, char *reason);
+
+/* ---- daemon_tickets.c ---- */
+
+/* False: out of memory, or of random numbers. */
+bool daemon_make_tickets(struct daemon *daemon);
+/* To the heir; from then on they stay as they are. */
+void daemon_give_tickets(struct daemon *daemon, struct upgrade_answer *answer);
+/* From whom we inherit. */
+void daemon_take_tickets(struct daemon *daemon, const struct upgrade_answer *answer);
+/* There is no heir after all. */
+void daemon_keep_tickets(struct daemon *daemon);
+
+/* ---- daemon.c ---- */
+
+void daemon_begin_drain(struct daemon *daemon);
 
 /* Before all workers have turned to the first generation, that one's. */
 static inline const struct config *daemon_config(const struct daemon *daemon)

@@ -147,12 +147,15 @@ static void daemon_say_reload(const struct daemon *daemon, const char *result, c
 	log_end(&line);
 }
 
-static void daemon_notify_ready(const struct daemon *daemon, const char *trouble)
+void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble)
 {
 	const size_t n = daemon_config(daemon)->n_listeners;
 
-	notify("READY=1\nSTATUS=Serving %zu listener%s%s%s", n, n == 1 ? "" : "s",
-	       trouble != NULL ? "; reload failed: " : "", trouble != NULL ? trouble : "");
+	if (trouble != NULL)
+		notify("READY=1\nSTATUS=Serving %zu listener%s; %s failed: %s", n,
+		       n == 1 ? "" : "s", what, trouble);
+	else
+		notify("READY=1\nSTATUS=Serving %zu listener%s", n, n == 1 ? "" : "s");
 }
 
 static void daemon_note_unchanged(const char *key, bool changed)
@@ -220,7 +223,7 @@ void daemon_reload(struct daemon *daemon)
 		return;
 	}
 	daemon_say_reload(daemon, "failed", reason);
-	daemon_notify_ready(daemon, reason);
+	daemon_notify_serving(daemon, "reload", reason);
 }
 
 static void daemon_say_ready(const struct daemon *daemon)
@@ -261,7 +264,7 @@ void daemon_settle(struct daemon *daemon)
 		daemon_say_reload(daemon, "done", NULL);
 		generation_end(old, daemon->generation);
 	}
-	daemon_notify_ready(daemon, NULL);
+	daemon_notify_serving(daemon, NULL, NULL);
 	if (old == NULL) {
 		inherited_drop();
 		upgrade_finish();
