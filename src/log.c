@@ -9,11 +9,6 @@
  *
  * Before log_open() and after log_close() there is no thread, and log_end()
  * writes to stderr itself.
- *
- * The target may change while lines are being built, in its format, by any
- * thread. So there are two outlets. A line goes to the one that was open when it
- * was begun; when another has been opened, the last line for the former one
- * retires it, and once the writer has written that, its target is closed.
  */
 #include "log.h"
 
@@ -30,37 +25,13 @@
 
 enum { LOG_CLOSE_SECONDS = 2 };
 
-struct outlet {
-	struct log_output *target;      /* the writer's, once it is there */
-	enum log_format format;
-	atomic_uint n_lines;            /* under construction for it */
-};
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t filled;          /* for the writer: something to do */
-	pthread_cond_t ended;           /* for log_close(): the writer is through */
-	pthread_t writer;
-	struct log_queue filling;           /* under lock, like all below */
-	struct log_queue writing;           /* the writer's, and so is untold */
-	unsigned untold;                /* lost by the target, which takes nothing yet */
-	unsigned lost;
-	bool running;
-	bool sleeping;                  /* the writer waits for filled */
-	bool reopen;
-	bool retire;                    /* nobody builds lines for the outlet that is not open */
-	bool closing;
-	bool through;
-	struct log_output *prepared;    /* the main thread's; NULL: none */
-	struct outlet outlets[2];       /* a target is set under lock */
-} logger = {
+struct logger logger = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
 };
 
 /* Read by every thread at every event. */
 static atomic_int log_level = LEVEL_INFO;
-static atomic_uint log_outlet; /* the open one; changed under lock */
 
 void log_set_level(enum log_level level)
 {
@@ -78,7 +49,7 @@ bool log_wants(enum log_level level)
 static void log_leave(unsigned outlet)
 {
 	if (atomic_fetch_sub(&logger.outlets[outlet].n_lines, 1) > 1 ||
-	    outlet == atomic_load(&log_outlet))
+	    outlet == atomic_load(&logger.open))
 		return;
 	logger.retire = true;
 	(void)pthread_cond_signal(&logger.filled);
@@ -86,14 +57,14 @@ static void log_leave(unsigned outlet)
 
 void log_enter(struct log_line *line)
 {
-	unsigned outlet = atomic_load(&log_outlet);
+	unsigned outlet = atomic_load(&logger.open);
 
 	(void)atomic_fetch_add(&logger.outlets[outlet].n_lines, 1);
 	/* Counted, and still open: it stays until log_leave(). */
-	while (outlet != atomic_load(&log_outlet)) {
+	while (outlet != atomic_load(&logger.open)) {
 		(void)pthread_mutex_lock(&logger.lock);
 		log_leave(outlet);
-		outlet = atomic_load(&log_outlet);
+		outlet = atomic_load(&logger.open);
 		(void)atomic_fetch_add(&logger.outlets[outlet].n_lines, 1);
 		(void)pthread_mutex_unlock(&logger.lock);
 	}
@@ -151,26 +122,31 @@ void log_end(struct log_line *line)
 
 /* ---- the writer ---- */
 
-/* What it is to do, and to whom. */
+/* Where lines go, and what is to be closed. */
 struct errand {
 	struct log_output *targets[2];  /* of the outlets */
-	struct log_output *reopen;      /* NULL: none */
-	struct log_output *retire;      /* behind the last line that is for it; NULL: none */
+	struct log_output *rotated;     /* at once; NULL: none */
+	struct log_output *retired;     /* behind the last line that is for it; NULL: none */
 };
 
 /* The lock is held. */
 static struct errand log_take_errand(void)
 {
-	const unsigned open = atomic_load(&log_outlet);
-	struct errand errand = {
-		.targets = { logger.outlets[0].target, logger.outlets[1].target },
-		.reopen = logger.reopen ? logger.outlets[open].target : NULL,
-		.retire = logger.retire ? logger.outlets[!open].target : NULL,
-	};
+	const unsigned open = atomic_load(&logger.open);
+	struct errand errand = { .rotated = NULL };
 
-	logger.reopen = logger.retire = false;
-	if (errand.retire != NULL)
+	if (logger.reopened != NULL) {
+		errand.rotated = logger.outlets[open].target;
+		logger.outlets[open].target = logger.reopened;
+		logger.reopened = NULL;
+	}
+	errand.targets[0] = logger.outlets[0].target;
+	errand.targets[1] = logger.outlets[1].target;
+	if (logger.retire) {
+		errand.retired = logger.outlets[!open].target;
 		logger.outlets[!open].target = NULL;
+		logger.retire = false;
+	}
 	return errand;
 }
 
@@ -181,8 +157,8 @@ static bool log_take(struct errand *errand)
 	bool over;
 
 	(void)pthread_mutex_lock(&logger.lock);
-	while (logger.filling.n == 0 && logger.lost == 0 && !logger.reopen && !logger.retire &&
-	       !logger.closing) {
+	while (logger.filling.n == 0 && logger.lost == 0 && logger.reopened == NULL &&
+	       !logger.retire && !logger.closing) {
 		logger.sleeping = true;
 		(void)pthread_cond_wait(&logger.filled, &logger.lock);
 		logger.sleeping = false;
@@ -196,8 +172,8 @@ static bool log_take(struct errand *errand)
 		log_push_lost(logger.lost);
 	logger.lost = 0;
 	*errand = log_take_errand();
-	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && errand->reopen == NULL &&
-	       errand->retire == NULL;
+	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && errand->rotated == NULL &&
+	       errand->retired == NULL;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return !over;
 }
@@ -212,18 +188,6 @@ static void log_note_lost(unsigned lost, unsigned n)
 	logger.lost += logger.untold;
 	(void)pthread_mutex_unlock(&logger.lock);
 	logger.untold = 0;
-}
-
-static void log_do_reopen(struct log_output *target)
-{
-	const char *reason = log_output_reopen(target);
-	struct log_line line;
-
-	if (reason == NULL)
-		return;
-	log_begin(&line, LEVEL_ERROR, "log-reopen");
-	log_text(&line, "reason", reason);
-	log_end(&line);
 }
 
 /* Returns how many were lost. */
@@ -251,11 +215,10 @@ static void *log_writer(void *arg)
 
 	(void)arg;
 	while (log_take(&errand)) {
-		if (errand.reopen != NULL)
-			log_do_reopen(errand.reopen);
+		log_output_free(errand.rotated);
 		if (logger.writing.n > 0)
 			log_note_lost(log_write(&logger.writing, errand.targets), logger.writing.n);
-		log_output_free(errand.retire);
+		log_output_free(errand.retired);
 	}
 	(void)pthread_mutex_lock(&logger.lock);
 	logger.through = true;
@@ -278,6 +241,8 @@ static void log_free_targets(void)
 		log_output_free(logger.outlets[i].target);
 		logger.outlets[i].target = NULL;
 	}
+	log_output_free(logger.reopened);
+	logger.reopened = NULL;
 	log_cancel();
 }
 
@@ -313,9 +278,9 @@ const char *log_open(const struct log_settings *settings)
 	if (target == NULL)
 		return reason;
 	tzset(); /* else the first line opens a file, whenever that may be */
-	logger.closing = logger.through = logger.reopen = logger.retire = false;
+	logger.closing = logger.through = logger.retire = false;
 	logger.lost = logger.untold = 0;
-	atomic_store(&log_outlet, 0);
+	atomic_store(&logger.open, 0);
 	logger.outlets[0].target = target;
 	logger.outlets[0].format = target->format;
 	for (unsigned i = 0; i < 2; i++)
@@ -332,56 +297,6 @@ const char *log_open(const struct log_settings *settings)
 	logger.running = true;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return NULL;
-}
-
-const char *log_prepare(const struct log_settings *settings)
-{
-	const char *reason = NULL;
-	bool running;
-	bool busy;
-
-	(void)pthread_mutex_lock(&logger.lock);
-	running = logger.running;
-	busy = logger.outlets[!atomic_load(&log_outlet)].target != NULL;
-	(void)pthread_mutex_unlock(&logger.lock);
-	if (!running)
-		return NULL;
-	if (busy)
-		return "the log before this one has not taken all of its lines yet";
-	logger.prepared = log_output_open(settings, &reason);
-	return logger.prepared != NULL ? NULL : reason;
-}
-
-void log_commit(void)
-{
-	struct log_output *prepared = logger.prepared;
-	unsigned before;
-
-	if (prepared == NULL)
-		return;
-	logger.prepared = NULL;
-	(void)pthread_mutex_lock(&logger.lock);
-	before = atomic_load(&log_outlet);
-	logger.outlets[!before].target = prepared;
-	logger.outlets[!before].format = prepared->format;
-	atomic_store(&log_outlet, !before);
-	logger.retire = atomic_load(&logger.outlets[before].n_lines) == 0;
-	(void)pthread_cond_signal(&logger.filled);
-	(void)pthread_mutex_unlock(&logger.lock);
-}
-
-void log_cancel(void)
-{
-	log_output_free(logger.prepared);
-	logger.prepared = NULL;
-}
-
-void log_reopen(void)
-{
-	(void)pthread_mutex_lock(&logger.lock);
-	logger.reopen = logger.running;
-	(void)pthread_cond_signal(&logger.filled);
-	(void)pthread_mutex_unlock(&logger.lock);
 }
 
 /* True when the writer came to its end in time. The lock is held. */

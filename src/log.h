@@ -83,7 +83,8 @@ void log_commit(void);
 /* It was for nothing; what was before stays. */
 void log_cancel(void);
 
-/* Opens a log file by its path again, after it was rotated. Any thread. */
+/* Opens a log file by its path again, after it was rotated; says so if it cannot. Main thread only.
+ */
 void log_reopen(void);
 
 /* Writes what is queued (for at most two seconds) and ends the writer. */

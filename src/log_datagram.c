@@ -189,13 +189,6 @@ static unsigned log_datagram_write(struct log_output *target, const struct log_r
 	return lost;
 }
 
-/* It has no file that could be rotated. */
-static const char *log_datagram_reopen(struct log_output *target)
-{
-	(void)target;
-	return NULL;
-}
-
 static void log_datagram_free(struct log_output *target)
 {
 	struct log_datagram *datagram = (struct log_datagram *)target;
@@ -206,7 +199,6 @@ static void log_datagram_free(struct log_output *target)
 
 static const struct log_output_ops log_datagram_ops = {
 	.write = log_datagram_write,
-	.reopen = log_datagram_reopen,
 	.free = log_datagram_free,
 };
 

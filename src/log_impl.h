@@ -3,11 +3,14 @@
  * log_impl - what the files of the log say to each other
  *
  *	log.c --> log_line.c            fields to a line
+ *	log_switch.c                    another target for it
  *	      --> log_output.c --> log_stream.c, log_datagram.c
  */
 #ifndef LOG_IMPL_H
 #define LOG_IMPL_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "log.h"
@@ -65,20 +68,18 @@ struct log_output_ops {
 	 * that takes. Returns how many were lost.
 	 */
 	unsigned (*write)(struct log_output *target, const struct log_record *records, unsigned n);
-	/* Opens what has a path again. Returns NULL or why it could not. */
-	const char *(*reopen)(struct log_output *target);
 	void (*free)(struct log_output *target);
 };
 
 struct log_output {
 	const struct log_output_ops *ops;
 	enum log_format format;
+	char *path;             /* of a file; NULL: it is none */
 };
 
 /* NULL: *reason says why, in words; they live until the next call. */
 struct log_output *log_output_open(const struct log_settings *settings, const char **reason);
 unsigned log_output_write(struct log_output *target, const struct log_record *records, unsigned n);
-const char *log_output_reopen(struct log_output *target);
 /* NULL is fine. */
 void log_output_free(struct log_output *target);
 
@@ -87,6 +88,35 @@ const char *log_output_reason(const char *path);
 
 struct log_output *log_stream_new(const struct log_settings *settings, const char **reason);
 struct log_output *log_datagram_new(const struct log_settings *settings, const char **reason);
+
+/* ---- log.c and log_switch.c ---- */
+
+struct log_outlet {
+	struct log_output *target;      /* the writer's, once it is there */
+	enum log_format format;
+	atomic_uint n_lines;            /* under construction for it */
+};
+
+struct logger {
+	pthread_mutex_t lock;
+	pthread_cond_t filled;          /* for the writer: something to do */
+	pthread_cond_t ended;           /* for log_close(): the writer is through */
+	pthread_t writer;
+	struct log_queue filling;           /* under lock, like all below */
+	struct log_queue writing;           /* the writer's, and so is untold */
+	unsigned untold;                /* lost by the target, which takes nothing yet */
+	unsigned lost;
+	bool running;
+	bool sleeping;                  /* the writer waits for filled */
+	struct log_output *reopened;    /* for the open outlet; NULL: none */
+	bool retire;                    /* nobody builds lines for the outlet that is not open */
+	bool closing;
+	bool through;
+	struct log_output *prepared;    /* the main thread's; NULL: none */
+	struct log_outlet outlets[2];   /* a target is set under lock */
+	atomic_uint open;               /* which of them; changed under lock, read by all */
+};
+extern struct logger logger;
 
 /* Where the system's loggers listen; tests put their own there. */
 struct log_paths {

@@ -45,11 +45,6 @@ unsigned log_output_write(struct log_output *target, const struct log_record *re
 	return target->ops->write(target, records, n);
 }
 
-const char *log_output_reopen(struct log_output *target)
-{
-	return target->ops->reopen(target);
-}
-
 void log_output_free(struct log_output *target)
 {
 	if (target != NULL)

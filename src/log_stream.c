@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A log on stderr or in a file: lines with their time in front, gathered to
- * large writes. A file is appended to, and opened again after it was rotated.
+ * large writes. A file is appended to.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,7 @@ enum {
 
 struct log_stream {
 	struct log_output target;
-	char *path; /* NULL: it is stderr */
-	int fd;
+	int fd; /* -1: none */
 	bool torn; /* the last write ended within a line */
 	size_t len;
 	char chunk[LOG_CHUNK];
@@ -147,36 +146,19 @@ static int log_file_open(const char *path)
 	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 }
 
-static const char *log_stream_reopen(struct log_output *target)
-{
-	struct log_stream *stream = (struct log_stream *)target;
-	int fd;
-
-	if (stream->path == NULL)
-		return NULL;
-	fd = log_file_open(stream->path);
-	if (fd < 0)
-		return log_output_reason(stream->path);
-	(void)close(stream->fd); /* all of it was written */
-	stream->fd = fd;
-	stream->torn = false;
-	return NULL;
-}
-
 static void log_stream_free(struct log_output *target)
 {
 	struct log_stream *stream = (struct log_stream *)target;
 
 	(void)log_end_torn_line(stream); /* what comes next to that file is another's */
-	if (stream->path != NULL && stream->fd >= 0)
+	if (stream->target.path != NULL && stream->fd >= 0)
 		(void)close(stream->fd); /* all of it was written */
-	free(stream->path);
+	free(stream->target.path);
 	free(stream);
 }
 
 static const struct log_output_ops log_stream_ops = {
 	.write = log_stream_write,
-	.reopen = log_stream_reopen,
 	.free = log_stream_free,
 };
 
@@ -191,12 +173,12 @@ struct log_output *log_stream_new(const struct log_settings *settings, const cha
 	stream->fd = STDERR_FILENO;
 	if (settings->target == LOG_TO_STDERR)
 		return &stream->target;
-	stream->path = strdup(settings->path);
-	stream->fd = stream->path != NULL ? log_file_open(stream->path) : -1;
+	stream->target.path = strdup(settings->path);
+	stream->fd = stream->target.path != NULL ? log_file_open(stream->target.path) : -1;
 	if (stream->fd >= 0)
 		return &stream->target;
-	if (stream->path != NULL)
-		*reason = log_output_reason(stream->path);
+	if (stream->target.path != NULL)
+		*reason = log_output_reason(stream->target.path);
 	log_stream_free(&stream->target);
 	return NULL;
 }

@@ -30,7 +30,7 @@ struct generation;
 
 /* The other process, as we see it. */
 struct upgrade_heir {
-	int fd;		 /* where it speaks; -1: there is none */
+	int fd;   /* where it speaks; -1: there is none */
 	int pidfd;              /* -1: the kernel has no such thing */
 	pid_t pid;
 };
