@@ -25,70 +25,11 @@ static bool daemon_fail(char *reason, const char *what)
 
 /* ---- the end ---- */
 
-static void daemon_say_drain(const struct daemon *daemon, const char *phase)
-{
-	struct log_line line;
-
-	log_begin(&line, LEVEL_INFO, "drain");
-	log_text(&line, "phase", phase);
-	log_number(&line, "relays", atomic_load(&daemon->common.n_connections));
-	log_end(&line);
-}
-
-static void daemon_tell(struct daemon *daemon, enum worker_command command)
-{
-	daemon->told = command;
-	for (unsigned i = 0; i < daemon->n_workers; i++)
-		worker_tell(daemon->workers[i], command);
-}
-
-void daemon_begin_drain(struct daemon *daemon)
-{
-	const uint64_t timeout = daemon_config(daemon)->drain_timeout;
-	const struct timeval in = {
-		.tv_sec = (time_t)(timeout / 1000),
-		.tv_usec = (suseconds_t)(timeout % 1000 * 1000),
-	};
-
-	notify("STOPPING=1\nSTATUS=Draining %u connections",
-	       atomic_load(&daemon->common.n_connections));
-	daemon_say_drain(daemon, "begin");
-	/* Idle ones are through before those that are cut at the deadline. */
-	if (daemon_config(daemon)->drain_spread)
-		atomic_store(&daemon->common.spread, timeout / 10 * 9);
-	daemon_tell(daemon, WORKER_DRAIN);
-	/* Without memory for a timer there is no waiting for its end. */
-	if (timeout > 0 && evtimer_add(&daemon->drain_event, &in) != 0)
-		daemon_tell(daemon, WORKER_CUT);
-}
-
 static void daemon_on_end(evutil_socket_t number, short what, void *arg)
 {
-	struct daemon *daemon = arg;
-
 	(void)number;
 	(void)what;
-	if (daemon->told == WORKER_GO_ON) {
-		daemon_begin_drain(daemon);
-		return;
-	}
-	/* A service manager stops the heir and us: it asks for the first time, and we are at it. */
-	if (daemon->replaced) {
-		daemon->replaced = false;
-		return;
-	}
-	daemon_say_drain(daemon, "killed");
-	daemon_tell(daemon, WORKER_KILL);
-}
-
-static void daemon_on_drained(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *daemon = arg;
-
-	(void)fd;
-	(void)what;
-	daemon_say_drain(daemon, "deadline");
-	daemon_tell(daemon, WORKER_CUT);
+	daemon_end(arg);
 }
 
 static void daemon_on_ended(evutil_socket_t fd, short what, void *arg)
@@ -110,8 +51,10 @@ static void daemon_on_hangup(evutil_socket_t number, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
+	(void)number;
+	(void)what;
 	if (daemon->path == NULL)
-		daemon_on_end(number, what, arg); /* a terminal's */
+		daemon_end(daemon); /* a terminal's */
 	else if (daemon->told == WORKER_GO_ON && daemon->next != NULL)
 		daemon->again = true;
 	else if (daemon->told == WORKER_GO_ON)
@@ -158,7 +101,8 @@ static void daemon_feed_watchdog(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
 		unsigned beats = worker_ping(daemon->workers[i]);
 
-		turns = turns && beats != daemon->beats[i];
+		turns = turns &&
+		        (beats != daemon->beats[i] || worker_has_ended(daemon->workers[i]));
 		daemon->beats[i] = beats;
 	}
 	if (turns)
@@ -234,8 +178,7 @@ static bool daemon_make_events(struct daemon *daemon)
 	                       daemon_on_ended) &&
 	       daemon_watch_fd(daemon, &daemon->turned_event, daemon->common.turned_fd,
 	                       daemon_on_turned) &&
-	       evtimer_assign(&daemon->drain_event, daemon->base, daemon_on_drained, daemon) == 0 &&
-	       daemon_watch(daemon);
+	       daemon_make_drain(daemon) && daemon_watch(daemon);
 }
 
 static bool daemon_make_workers(struct daemon *daemon)
@@ -385,8 +328,10 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	}
 	for (unsigned i = 0; i < daemon->n_workers; i++)
 		worker_join(daemon->workers[i]);
-	if (started)
+	if (started) {
+		daemon_say_drained(daemon);
 		daemon_say_stop(daemon);
+	}
 	return started;
 }
 

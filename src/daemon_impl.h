@@ -19,6 +19,18 @@ enum daemon_signal {
 	DAEMON_SIGNALS,
 };
 
+/* How the end goes; all times by worker_now(). */
+struct drain {
+	uint64_t began_at;
+	uint64_t timeout;               /* 0: it waits for ever */
+	uint64_t step;                  /* between two lines about it */
+	uint64_t step_at;
+	unsigned n_began;               /* connections */
+	unsigned n_shown;               /* the service manager */
+	struct event deadline_event;
+	struct event look_event;
+};
+
 struct daemon {
 	const char *path;               /* what a reload reads; NULL: nothing */
 	struct common common;
@@ -37,7 +49,7 @@ struct daemon {
 	struct event signals[DAEMON_SIGNALS];
 	struct event turned_event;
 	struct event ended_event;
-	struct event drain_event;
+	struct drain drain;
 	struct event watchdog_event;
 	struct event rotate_event;      /* another ticket key is due */
 	uint64_t rotate_at;             /* by worker_now() */
@@ -86,9 +98,16 @@ void daemon_take_tickets(struct daemon *daemon, const struct upgrade_answer *ans
 /* There is no heir after all. */
 void daemon_keep_tickets(struct daemon *daemon);
 
-/* ---- daemon.c ---- */
+/* ---- daemon_drain.c ---- */
 
+/* False: out of memory. */
+bool daemon_make_drain(struct daemon *daemon);
 void daemon_begin_drain(struct daemon *daemon);
+/* Somebody asks for the end: first drains, then cuts. */
+void daemon_end(struct daemon *daemon);
+void daemon_tell(struct daemon *daemon, enum worker_command command);
+/* All workers have ended. */
+void daemon_say_drained(const struct daemon *daemon);
 
 /* Before all workers have turned to the first generation, that one's. */
 static inline const struct config *daemon_config(const struct daemon *daemon)

@@ -388,6 +388,7 @@ static void *worker_main(void *arg)
 
 	(void)event_base_dispatch(worker->base); /* ends when told so */
 	worker_on_limits(-1, 0, worker);
+	atomic_store(&worker->ended, true);
 	/* Cannot be full: workers end once. */
 	if (write(worker->common->ended_fd, &one, sizeof(one)) < 0)
 		abort();
@@ -407,6 +408,11 @@ bool worker_start(struct worker *worker)
 	errno = error;
 	worker->started = error == 0;
 	return worker->started;
+}
+
+bool worker_has_ended(const struct worker *worker)
+{
+	return atomic_load(&worker->ended);
 }
 
 void worker_join(struct worker *worker)
