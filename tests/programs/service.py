@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import signal
 import socket
+import ssl
 import subprocess
 
 import harness
@@ -76,7 +77,8 @@ class Service(harness.Checks):
         self.adieu = self.start(self.plain_listener('a', self.backend.address, 'max-per-ip = 2'))
         clients = [self.served('a') for _ in range(2)]
         self.expect_refused('a')
-        self.adieu.wait('refused', listener='a', reason='max_per_ip')
+        [said] = self.adieu.wait('refused', listener='a', reason='max_per_ip')
+        self.assertRegex(said['client'], '^127.0.0.1:[0-9]+$')
         self.served('a', source='127.0.0.2')
         self.end(clients[0])
         harness.wait_until(lambda: self.is_served('a'), 'its place')
@@ -93,6 +95,14 @@ class Service(harness.Checks):
         self.assertTrue(self.is_served('wide'))
         harness.wait_until(lambda: self.is_served('narrow'), 'the next second')
 
+    def may_shake(self):
+        context = ssl.create_default_context(cafile=self.cert)
+        try:
+            context.wrap_socket(self.connect('tls'), server_hostname='localhost').close()
+        except ConnectionResetError:
+            return False
+        return True
+
     def test_handshakes_that_never_end_take_no_more_than_their_places(self):
         self.adieu = self.start('[global]\nworkers = 1\nmax-handshakes = 3\nlog-level = debug\n',
                                 self.listener('tls', self.backend.address),
@@ -100,9 +110,10 @@ class Service(harness.Checks):
         waiting = [self.connect('tls') for _ in range(3)]
         self.expect_refused('tls')
         self.adieu.wait('refused', listener='tls', reason='max_handshakes')
+        self.served('plain')
         waiting.pop().close()
         self.adieu.wait('handshake')
-        self.served('plain')
+        harness.wait_until(self.may_shake, 'its place')
         for client in waiting:
             client.close()
         self.adieu.wait('handshake', count=3)
