@@ -72,6 +72,12 @@ struct log_line {
 const char *log_open(const struct log_settings *settings);
 
 /*
+ * Whether a file could be opened, without making one. NULL or the reason, in
+ * words; other targets are somebody's who need not be there yet.
+ */
+const char *log_check(const struct log_settings *settings);
+
+/*
  * Another target, or format. Preparing opens it, and that is all that may fail:
  * returns NULL or the reason, in words. Events that begin after log_commit() go
  * there, those before to the one of before, which is then closed; each is

@@ -5,9 +5,11 @@
  * not: what a target does not take is counted as lost and forgotten.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "log_impl.h"
 
@@ -17,6 +19,21 @@ const char *log_output_reason(const char *path)
 
 	(void)snprintf(reason, sizeof(reason), "cannot open log %s: %s", path, strerror(errno));
 	return reason;
+}
+
+const char *log_check(const struct log_settings *settings)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	if (settings->target != LOG_TO_FILE || access(settings->path, W_OK) == 0)
+		return NULL;
+	if (errno != ENOENT || strlen(settings->path) >= sizeof(folder))
+		return log_output_reason(settings->path);
+	(void)strcpy(folder, settings->path);
+	slash = strrchr(folder, '/'); /* it is absolute */
+	slash[slash == folder] = '\0';
+	return access(folder, W_OK | X_OK) == 0 ? NULL : log_output_reason(settings->path);
 }
 
 static struct log_output *log_output_new(const struct log_settings *settings, const char **reason)

@@ -8,6 +8,7 @@ import pathlib
 import shlex
 import signal
 import socket
+import subprocess
 import threading
 
 import harness
@@ -106,6 +107,17 @@ class Logs(harness.Checks):
         with socket.create_connection(self.address), socket.create_connection(self.address) as one:
             one.sendall(b'h')           # nothing else has changed either
             self.assertEqual(one.recv(1), b'h')
+
+    def test_check_finds_it_too_and_makes_no_file(self):
+        for log, status in ('missing/log', 1), ('log', 0):
+            config = pathlib.Path(self.path('checked.conf'))
+            config.write_text(self.config(log))
+            done = subprocess.run([harness.ADIEU, '--check', '-c', str(config)], text=True,
+                                  capture_output=True, timeout=harness.PATIENCE, check=False)
+            self.assertEqual(done.returncode, status, done.stderr)
+            if status:
+                self.assertIn(f'[global] log: cannot open log {self.path(log)}', done.stderr)
+            self.assertFalse(os.path.exists(self.path(log)))
 
     def test_a_reload_that_fails_for_another_reason_does_not_move_it(self):
         self.begin()
