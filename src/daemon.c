@@ -55,10 +55,8 @@ static void daemon_on_hangup(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	if (daemon->path == NULL)
 		daemon_end(daemon); /* a terminal's */
-	else if (daemon->told == WORKER_GO_ON && daemon->next != NULL)
-		daemon->again = true;
 	else if (daemon->told == WORKER_GO_ON)
-		daemon_reload(daemon);
+		daemon_ask_to_reload(daemon);
 }
 
 static void daemon_on_turned(evutil_socket_t fd, short what, void *arg)

@@ -38,13 +38,14 @@ struct daemon {
 	struct generation *generation;  /* that the workers have */
 	struct generation *next;        /* that they are turning to; NULL: none */
 	unsigned max_connections;       /* as next may have them */
+	uint64_t memory_bound;          /* as it was last said */
 	struct handover **handovers;    /* one per worker, until it is handed over */
 	struct worker **workers;
 	unsigned n_workers;
 	unsigned n_turned;              /* to next */
 	unsigned n_ended;
 	uint64_t n_reloads;
-	bool again;       /* a reload was asked for during a reload */
+	bool again;       /* a reload was asked for during a reload or an upgrade */
 	unsigned *beats;                /* of each worker at the last ping */
 	struct event signals[DAEMON_SIGNALS];
 	struct event turned_event;
@@ -75,6 +76,9 @@ void daemon_settle(struct daemon *daemon);
 
 /* Reads the file again; if nothing comes of it, says why and changes nothing. */
 void daemon_reload(struct daemon *daemon);
+
+/* The same, but not in the midst of another one, or of an upgrade. */
+void daemon_ask_to_reload(struct daemon *daemon);
 
 /* Tells the service manager, and that something (or NULL) has failed. */
 void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble);

@@ -136,7 +136,15 @@ void daemon_hand_over(struct daemon *daemon)
 	}
 }
 
-static void daemon_say_reload(const struct daemon *daemon, const char *result, const char *reason)
+static void daemon_log_bound(struct log_line *line, struct daemon *daemon)
+{
+	daemon->memory_bound =
+		resources_check_memory(daemon_config(daemon), daemon->n_workers,
+	                               daemon->max_connections, daemon->memory_bound);
+	log_number(line, "memory-bound", daemon->memory_bound);
+}
+
+static void daemon_say_reload(struct daemon *daemon, const char *result, const char *reason)
 {
 	struct log_line line;
 
@@ -144,6 +152,8 @@ static void daemon_say_reload(const struct daemon *daemon, const char *result, c
 	log_text(&line, "result", result);
 	log_number(&line, "n", daemon->n_reloads);
 	log_text(&line, "reason", reason);
+	if (reason == NULL)
+		daemon_log_bound(&line, daemon);
 	log_end(&line);
 }
 
@@ -226,7 +236,27 @@ void daemon_reload(struct daemon *daemon)
 	daemon_notify_serving(daemon, "reload", reason);
 }
 
-static void daemon_say_ready(const struct daemon *daemon)
+/*
+ * What an heir has inherited is ours to change no more: a new address would be
+ * bound by both. So it is told once it serves, or we do it if it never does.
+ */
+void daemon_ask_to_reload(struct daemon *daemon)
+{
+	struct log_line line;
+
+	if (daemon->next == NULL && daemon->heir.fd < 0) {
+		daemon_reload(daemon);
+		return;
+	}
+	daemon->again = true;
+	log_begin(&line, LEVEL_INFO, "reload");
+	log_text(&line, "result", "postponed");
+	log_text(&line, "reason",
+	         daemon->next != NULL ? "a reload is under way" : "an upgrade is under way");
+	log_end(&line);
+}
+
+static void daemon_say_ready(struct daemon *daemon)
 {
 	const char *lacks;
 	struct log_line line;
@@ -238,9 +268,7 @@ static void daemon_say_ready(const struct daemon *daemon)
 	log_begin(&line, LEVEL_INFO, "ready");
 	log_text(&line, "version", ADIEU_VERSION);
 	log_number(&line, "workers", daemon->n_workers);
-	log_number(&line, "memory-bound",
-	           resources_check_memory(daemon_config(daemon), daemon->n_workers,
-	                                  daemon->max_connections));
+	daemon_log_bound(&line, daemon);
 	log_number(&line, "pid", (uint64_t)getpid());
 	log_end(&line);
 }

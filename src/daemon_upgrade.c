@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Another program in our place: what the daemon does about it, and says. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,13 @@ static void daemon_outlive_heir(struct daemon *daemon, const char *reason)
 	daemon_say_upgrade(LEVEL_ERROR, "failed", reason, daemon->heir.pid);
 	daemon_let_go_of_heir(daemon);
 	daemon_keep_tickets(daemon);
-	if (daemon->told == WORKER_GO_ON)
-		daemon_notify_serving(daemon, "upgrade", reason);
+	if (daemon->told != WORKER_GO_ON)
+		return;
+	daemon_notify_serving(daemon, "upgrade", reason);
+	if (!daemon->again)
+		return;
+	daemon->again = false;
+	daemon_reload(daemon);
 }
 
 /* From here on it speaks to the service manager, and the sockets are its. */
@@ -49,6 +55,8 @@ static void daemon_make_way(struct daemon *daemon)
 	daemon_say_upgrade(LEVEL_INFO, "done", NULL, daemon->heir.pid);
 	notify("MAINPID=%ld", (long)daemon->heir.pid);
 	(void)unsetenv("NOTIFY_SOCKET"); /* cannot fail */
+	if (daemon->again)
+		upgrade_signal(&daemon->heir, SIGHUP);
 	daemon_let_go_of_heir(daemon);
 	generation_disown(daemon->generation);
 	/* Somebody else may have asked us to end meanwhile. */

@@ -301,15 +301,20 @@ void upgrade_answer(const struct upgrade_heir *heir, const struct upgrade_answer
 	(void)send(heir->fd, answer, sizeof(*answer), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+void upgrade_signal(const struct upgrade_heir *heir, int number)
+{
+	if (heir->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, heir->pidfd, number, NULL,
+		              0); /* or it is gone */
+}
+
 void upgrade_kill(const struct upgrade_heir *heir)
 {
 	const struct upgrade_answer no = { .yes = 0 };
 
 	/* In this order: who asks behind our back is told. */
 	upgrade_answer(heir, &no);
-	if (heir->pidfd >= 0)
-		(void)syscall(SYS_pidfd_send_signal, heir->pidfd, SIGKILL, NULL,
-		              0); /* or it is gone */
+	upgrade_signal(heir, SIGKILL);
 }
 
 void upgrade_let_go(struct upgrade_heir *heir)

@@ -71,6 +71,9 @@ bool upgrade_hear(const struct upgrade_heir *heir, struct upgrade_word *word);
 /* Once, to one that asks. Whether it is still there to hear is seen later. */
 void upgrade_answer(const struct upgrade_heir *heir, const struct upgrade_answer *answer);
 
+/* To it and to nobody that came after it. */
+void upgrade_signal(const struct upgrade_heir *heir, int number);
+
 /* It shall not serve, whatever it is at. */
 void upgrade_kill(const struct upgrade_heir *heir);
 

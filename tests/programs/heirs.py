@@ -37,16 +37,16 @@ class Late(upgrade.Checks):
         os.unlink(self.path('adieu.conf'))
         pathlib.Path(self.path('adieu.conf')).write_text(self.config)
 
-    def feed(self):
+    def feed(self, path=None, config=None):
         """The configuration to the one that waits for it. False: nobody does."""
         try:
-            fd = os.open(self.path('adieu.conf'), os.O_WRONLY | os.O_NONBLOCK)
+            fd = os.open(path or self.path('adieu.conf'), os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             self.assertEqual(error.errno, errno.ENXIO)
             return False
         try:
             with open(fd, 'w', encoding='utf-8') as pipe:
-                pipe.write(self.config)
+                pipe.write(config or self.config)
         except BrokenPipeError:
             return False        # it was killed
         return True
@@ -98,6 +98,35 @@ class Late(upgrade.Checks):
         self.expect_echo(self.connect())
         self.unblock()
         self.upgrade()
+
+    def test_a_reload_meanwhile_is_the_new_ones(self):
+        self.start_with_pipe('off')
+        self.heirs.append(self.ask())
+        self.adieu.process.send_signal(signal.SIGHUP)
+        self.adieu.wait('reload', result='postponed', reason='an upgrade is under way')
+        before = self.config
+        pipe = self.path('pipe')
+        os.rename(self.path('adieu.conf'), pipe)    # it has that open
+        self.config += self.plain_listener('b', self.backend.address)
+        pathlib.Path(self.path('adieu.conf')).write_text(self.config)
+        harness.wait_until(lambda: self.feed(pipe, before), 'it to read')
+        self.adieu.wait('reload', result='done')
+        with socket.create_connection(self.adieu.address('b'), harness.PATIENCE) as client:
+            self.expect_echo(client)
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+
+    def test_a_reload_meanwhile_is_the_old_ones_if_the_new_one_fails(self):
+        self.start_with_pipe('off')
+        heir = self.ask()
+        self.adieu.process.send_signal(signal.SIGHUP)
+        self.adieu.wait('reload', result='postponed')
+        self.config += self.plain_listener('b', self.backend.address)
+        self.unblock()
+        os.kill(heir, signal.SIGKILL)
+        self.adieu.wait('upgrade', result='failed')
+        self.adieu.wait('reload', result='done')
+        with socket.create_connection(self.adieu.address('b'), harness.PATIENCE) as client:
+            self.expect_echo(client)
 
     def test_the_service_manager_hears_how_it_went(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
