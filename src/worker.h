@@ -140,6 +140,9 @@ unsigned worker_ping(struct worker *worker);
 /* From the main thread: it comes round no more. */
 bool worker_has_ended(const struct worker *worker);
 
+/* worker_spread.c: ends idle relays one by one, if that is wanted. */
+void worker_spread(struct worker *worker);
+
 /* Waits for the thread, if it was started. */
 void worker_join(struct worker *worker);
 

@@ -165,6 +165,15 @@ class Service(checks.Checks):
         self.assertIn('adieu.ini:2: [listener:https] bint',
                       self.run_in('journalctl', '--unit=adieu', '--output=cat'))
 
+    def test_a_reload_with_a_log_that_cannot_be_written_fails_and_the_old_one_goes_on(self):
+        self.serve_echo()
+        self.configure('[global]', 'log = file:/etc/adieu.log')
+        self.assertNotEqual(self.machine.enter(['systemctl', 'reload', 'adieu']).returncode, 0)
+        [said] = self.wait_event('reload', result='failed')
+        self.assertIn('cannot open log /etc/adieu.log', said['reason'])
+        self.expect_service()
+        self.wait_event('relay')
+
     # ---- what systemd does for it ----
 
     def test_systemd_may_open_the_port(self):
