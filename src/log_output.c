@@ -28,9 +28,8 @@ const char *log_check(const struct log_settings *settings)
 
 	if (settings->target != LOG_TO_FILE || access(settings->path, W_OK) == 0)
 		return NULL;
-	if (errno != ENOENT || strlen(settings->path) >= sizeof(folder))
+	if (errno != ENOENT || snprintf(folder, sizeof(folder), "%s", settings->path) >= PATH_MAX)
 		return log_output_reason(settings->path);
-	(void)strcpy(folder, settings->path);
 	slash = strrchr(folder, '/'); /* it is absolute */
 	slash[slash == folder] = '\0';
 	return access(folder, W_OK | X_OK) == 0 ? NULL : log_output_reason(settings->path);
