@@ -37,16 +37,23 @@ class Late(upgrade.Checks):
         os.unlink(self.path('adieu.conf'))
         pathlib.Path(self.path('adieu.conf')).write_text(self.config)
 
-    def feed(self, path=None, config=None):
-        """The configuration to the one that waits for it. False: nobody does."""
+    def open_pipe(self):
+        """To the one that waits for its configuration. None: nobody does."""
         try:
-            fd = os.open(path or self.path('adieu.conf'), os.O_WRONLY | os.O_NONBLOCK)
+            fd = os.open(self.path('adieu.conf'), os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             self.assertEqual(error.errno, errno.ENXIO)
+            return None
+        return open(fd, 'w', encoding='utf-8')
+
+    def feed(self):
+        """The configuration to that one. False: nobody waits for it, or not any more."""
+        pipe = self.open_pipe()
+        if pipe is None:
             return False
         try:
-            with open(fd, 'w', encoding='utf-8') as pipe:
-                pipe.write(config or self.config)
+            with pipe:
+                pipe.write(self.config)
         except BrokenPipeError:
             return False        # it was killed
         return True
@@ -104,12 +111,12 @@ class Late(upgrade.Checks):
         self.heirs.append(self.ask())
         self.adieu.process.send_signal(signal.SIGHUP)
         self.adieu.wait('reload', result='postponed', reason='an upgrade is under way')
-        before = self.config
-        pipe = self.path('pipe')
-        os.rename(self.path('adieu.conf'), pipe)    # it has that open
-        self.config += self.plain_listener('b', self.backend.address)
-        pathlib.Path(self.path('adieu.conf')).write_text(self.config)
-        harness.wait_until(lambda: self.feed(pipe, before), 'it to read')
+        pipes = []
+        harness.wait_until(lambda: pipes.append(self.open_pipe()) or pipes[-1], 'it to read')
+        with pipes[-1] as pipe:
+            pipe.write(self.config)
+            self.config += self.plain_listener('b', self.backend.address)
+            self.unblock()
         self.adieu.wait('reload', result='done')
         with socket.create_connection(self.adieu.address('b'), harness.PATIENCE) as client:
             self.expect_echo(client)
