@@ -34,7 +34,7 @@ static void daemon_let_go_of_heir(struct daemon *daemon)
 	upgrade_let_go(&daemon->heir);
 }
 
-/* All is as it was. */
+/* Its end, and all is as it was. */
 static void daemon_outlive_heir(struct daemon *daemon, const char *reason)
 {
 	daemon_say_upgrade(LEVEL_ERROR, "failed", reason, daemon->heir.pid);
@@ -87,6 +87,7 @@ static void daemon_obey_heir(struct daemon *daemon, const struct upgrade_word *w
 		daemon_outlive_heir(daemon, "the new process ended; its log says why");
 		return;
 	}
+	upgrade_kill(&daemon->heir);
 	daemon_outlive_heir(daemon, "the new process is not adieu");
 }
 
@@ -101,7 +102,10 @@ static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)
 		daemon_obey_heir(daemon, &word);
 	} else if ((what & EV_TIMEOUT) != 0) {
 		upgrade_kill(&daemon->heir);
-		daemon_outlive_heir(daemon, "the new process was not ready in time, and is killed");
+		daemon_outlive_heir(daemon,
+		                    daemon->heir.pidfd >= 0
+		                            ? "the new process was not ready in time, and is killed"
+		                            : "the new process was not ready in time");
 	}
 }
 

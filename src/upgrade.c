@@ -265,26 +265,6 @@ static int upgrade_beget(struct upgrade_heir *heir, struct upgrade_plan *plan,
 	return error;
 }
 
-bool upgrade_start(struct upgrade_heir *heir, const struct generation *generation, const char *path)
-{
-	struct upgrade_plan plan = { .path = path };
-	int ends[2];
-	int error;
-
-	*heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-		return false;
-	plan.socket = ends[1];
-	heir->fd = ends[0];
-	error = upgrade_beget(heir, &plan, generation);
-	(void)close(ends[1]);
-	if (error == 0)
-		return true;
-	upgrade_let_go(heir);
-	errno = error;
-	return false;
-}
-
 bool upgrade_hear(const struct upgrade_heir *heir, struct upgrade_word *word)
 {
 	ssize_t n = recv(heir->fd, word, sizeof(*word), MSG_DONTWAIT);
@@ -324,6 +304,28 @@ void upgrade_let_go(struct upgrade_heir *heir)
 	if (heir->pidfd >= 0)
 		(void)close(heir->pidfd);
 	*heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
+}
+
+bool upgrade_start(struct upgrade_heir *heir, const struct generation *generation, const char *path)
+{
+	struct upgrade_plan plan = { .path = path };
+	int ends[2];
+	int error;
+
+	*heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	plan.socket = ends[1];
+	heir->fd = ends[0];
+	error = upgrade_beget(heir, &plan, generation);
+	if (error != 0)
+		upgrade_kill(heir); /* it may have been born all the same */
+	(void)close(ends[1]);
+	if (error == 0)
+		return true;
+	upgrade_let_go(heir);
+	errno = error;
+	return false;
 }
 
 /* ---- in the heir ---- */
