@@ -132,6 +132,10 @@ static const char *binding_inherit(struct binding *binding, bool *found)
 		return NULL;
 	if (n == 0)
 		return "the service manager has passed no such socket";
+	/* All but one would be listened on, and nobody would accept there. */
+	if (activated && inherited_count_addresses(name) > 1)
+		return "the service manager has passed several sockets of that name; give each "
+		       "its own";
 	/* The kernel deals connections to all of them, so each needs a worker. */
 	if (!activated && n != binding->n_workers)
 		return "taken over from another number of workers; restart instead";
@@ -226,7 +230,7 @@ void binding_pass(const struct binding *binding, binding_passing *pass, void *ar
 
 	binding_name(binding, name);
 	for (unsigned i = 0; i < binding->n_workers; i++)
-		pass(arg, binding->slots[i].fd, name);
+		pass(arg, binding->slots[i].fd, i == 0 ? name : NULL);
 }
 
 void binding_disown(struct binding *binding)

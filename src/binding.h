@@ -32,8 +32,9 @@ bool binding_is_for(const struct binding *binding, const struct address *address
 int binding_take(struct binding *binding, unsigned worker);
 
 /*
- * All its descriptors, taken or not, and the name to inherit them by: for
- * another process, which is to listen beside us and then instead of us.
+ * All its descriptors, taken or not, and the name to inherit them by (of those
+ * that follow the first: NULL): for another process, which is to listen beside
+ * us and then instead of us.
  */
 typedef void binding_passing(void *arg, int fd, const char *name);
 void binding_pass(const struct binding *binding, binding_passing *pass, void *arg);

@@ -170,6 +170,7 @@ struct config {
 	uint32_t max_handshakes; /* at a time in one worker; 0: no limit */
 	uint64_t drain_timeout; /* milliseconds; PARSE_OFF: wait for ever */
 	bool drain_spread; /* idle relays end one by one in that time */
+	uint64_t upgrade_timeout; /* for a new program to get ready; PARSE_OFF: wait for ever */
 	bool core_dumps; /* and looks into our memory */
 	char *keylog; /* file for secrets of connections; NULL: none */
 	char *user; /* account to change to; NULL: stay */

@@ -269,6 +269,7 @@ const struct option_row option_rows[] = {
 	GLOBAL("max-handshakes", "off", max_handshakes, option_set_limit),
 	GLOBAL("drain-timeout", "60s", drain_timeout, option_set_duration),
 	GLOBAL("drain-spread", "yes", drain_spread, option_set_bool),
+	GLOBAL("upgrade-timeout", "60s", upgrade_timeout, option_set_duration),
 	GLOBAL("log", "stderr", log, option_set_log),
 	GLOBAL("log-format", "logfmt", log.format, option_set_log_format),
 	GLOBAL("log-level", "info", log.level, option_set_log_level),

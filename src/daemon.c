@@ -25,70 +25,11 @@ static bool daemon_fail(char *reason, const char *what)
 
 /* ---- the end ---- */
 
-static void daemon_say_drain(const struct daemon *daemon, const char *phase)
-{
-	struct log_line line;
-
-	log_begin(&line, LEVEL_INFO, "drain");
-	log_text(&line, "phase", phase);
-	log_number(&line, "relays", atomic_load(&daemon->common.n_connections));
-	log_end(&line);
-}
-
-static void daemon_tell(struct daemon *daemon, enum worker_command command)
-{
-	daemon->told = command;
-	for (unsigned i = 0; i < daemon->n_workers; i++)
-		worker_tell(daemon->workers[i], command);
-}
-
-void daemon_begin_drain(struct daemon *daemon)
-{
-	const uint64_t timeout = daemon_config(daemon)->drain_timeout;
-	const struct timeval in = {
-		.tv_sec = (time_t)(timeout / 1000),
-		.tv_usec = (suseconds_t)(timeout % 1000 * 1000),
-	};
-
-	notify("STOPPING=1\nSTATUS=Draining %u connections",
-	       atomic_load(&daemon->common.n_connections));
-	daemon_say_drain(daemon, "begin");
-	/* Idle ones are through before those that are cut at the deadline. */
-	if (daemon_config(daemon)->drain_spread)
-		atomic_store(&daemon->common.spread, timeout / 10 * 9);
-	daemon_tell(daemon, WORKER_DRAIN);
-	/* Without memory for a timer there is no waiting for its end. */
-	if (timeout > 0 && evtimer_add(&daemon->drain_event, &in) != 0)
-		daemon_tell(daemon, WORKER_CUT);
-}
-
 static void daemon_on_end(evutil_socket_t number, short what, void *arg)
 {
-	struct daemon *daemon = arg;
-
 	(void)number;
 	(void)what;
-	if (daemon->told == WORKER_GO_ON) {
-		daemon_begin_drain(daemon);
-		return;
-	}
-	/* A service manager stops the heir and us: it asks for the first time, and we are at it. */
-	if (daemon->replaced) {
-		daemon->replaced = false;
-		return;
-	}
-	daemon_say_drain(daemon, "killed");
-	daemon_tell(daemon, WORKER_KILL);
-}
-
-static void daemon_on_drained(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *daemon = arg;
-
-	(void)fd;
-	(void)what;
-	daemon_say_drain(daemon, "deadline");
-	daemon_tell(daemon, WORKER_CUT);
+	daemon_end(arg);
 }
 
 static void daemon_on_ended(evutil_socket_t fd, short what, void *arg)
@@ -110,12 +51,12 @@ static void daemon_on_hangup(evutil_socket_t number, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
+	(void)number;
+	(void)what;
 	if (daemon->path == NULL)
-		daemon_on_end(number, what, arg); /* a terminal's */
-	else if (daemon->told == WORKER_GO_ON && daemon->next != NULL)
-		daemon->again = true;
+		daemon_end(daemon); /* a terminal's */
 	else if (daemon->told == WORKER_GO_ON)
-		daemon_reload(daemon);
+		daemon_ask_to_reload(daemon);
 }
 
 static void daemon_on_turned(evutil_socket_t fd, short what, void *arg)
@@ -158,7 +99,8 @@ static void daemon_feed_watchdog(evutil_socket_t fd, short what, void *arg)
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
 		unsigned beats = worker_ping(daemon->workers[i]);
 
-		turns = turns && beats != daemon->beats[i];
+		turns = turns &&
+		        (beats != daemon->beats[i] || worker_has_ended(daemon->workers[i]));
 		daemon->beats[i] = beats;
 	}
 	if (turns)
@@ -179,33 +121,6 @@ static bool daemon_watch(struct daemon *daemon)
 	return event_assign(&daemon->watchdog_event, daemon->base, -1, EV_PERSIST,
 	                    daemon_feed_watchdog, daemon) == 0 &&
 	       event_add(&daemon->watchdog_event, &each) == 0;
-}
-
-/* ---- ticket keys ---- */
-
-static void daemon_rotate(evutil_socket_t fd, short what, void *arg)
-{
-	struct daemon *daemon = arg;
-	struct log_line line;
-
-	(void)fd;
-	(void)what;
-	if (tls_tickets_rotate(daemon->common.tickets))
-		return;
-	log_begin(&line, LEVEL_WARNING, "ticket-keys");
-	log_text(&line, "problem", "no random numbers; the old key stays in use");
-	log_end(&line);
-}
-
-static bool daemon_make_tickets(struct daemon *daemon)
-{
-	const struct timeval each = { .tv_sec = TLS_TICKETS_PERIOD };
-
-	daemon->common.tickets = tls_tickets_new();
-	return daemon->common.tickets != NULL &&
-	       event_assign(&daemon->rotate_event, daemon->base, -1, EV_PERSIST, daemon_rotate,
-	                    daemon) == 0 &&
-	       event_add(&daemon->rotate_event, &each) == 0;
 }
 
 /* ---- its making ---- */
@@ -261,8 +176,7 @@ static bool daemon_make_events(struct daemon *daemon)
 	                       daemon_on_ended) &&
 	       daemon_watch_fd(daemon, &daemon->turned_event, daemon->common.turned_fd,
 	                       daemon_on_turned) &&
-	       evtimer_assign(&daemon->drain_event, daemon->base, daemon_on_drained, daemon) == 0 &&
-	       daemon_watch(daemon);
+	       daemon_make_drain(daemon) && daemon_watch(daemon);
 }
 
 static bool daemon_make_workers(struct daemon *daemon)
@@ -302,7 +216,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 	}
 	privileges_allow_dumps(false); /* before there are keys; see daemon_run() */
 	daemon->path = path;
-	daemon->heir_fd = -1;
+	daemon->heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
 	daemon->common.ended_fd = daemon->common.turned_fd = -1;
 	if (observer != NULL)
 		daemon->common.observer = *observer;
@@ -402,7 +316,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	if (!privileges_drop(generation_config(daemon->next)->user, reason))
 		return false;
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
-	started = daemon_start_workers(daemon, reason);
+	started = daemon_start_workers(daemon, reason) && daemon_inherit(daemon, reason);
 	if (started) {
 		daemon_hand_over(daemon);
 		(void)event_base_dispatch(daemon->base); /* until all workers have ended */
@@ -412,8 +326,10 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	}
 	for (unsigned i = 0; i < daemon->n_workers; i++)
 		worker_join(daemon->workers[i]);
-	if (started)
+	if (started) {
+		daemon_say_drained(daemon);
 		daemon_say_stop(daemon);
+	}
 	return started;
 }
 
@@ -436,8 +352,7 @@ void daemon_free(struct daemon *daemon)
 	generation_end(daemon->next, daemon->generation);
 	generation_end(daemon->generation, NULL);
 	tls_tickets_free(daemon->common.tickets);
-	if (daemon->heir_fd >= 0)
-		(void)close(daemon->heir_fd);
+	upgrade_let_go(&daemon->heir);
 	if (daemon->base != NULL)
 		event_base_free(daemon->base);
 	if (daemon->common.turned_fd >= 0)

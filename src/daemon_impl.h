@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * daemon_impl - what daemon.c and daemon_reload.c say to each other
+ * daemon_impl - what the files of the daemon say to each other
  */
 #ifndef DAEMON_IMPL_H
 #define DAEMON_IMPL_H
@@ -9,6 +9,7 @@
 
 #include "daemon.h"
 #include "generation.h"
+#include "upgrade.h"
 
 /* What the main thread watches, beside its workers. */
 enum daemon_signal {
@@ -20,6 +21,18 @@ enum daemon_signal {
 	DAEMON_SIGNALS,
 };
 
+/* How the end goes; all times by poller_now(). */
+struct drain {
+	uint64_t began_at;
+	uint64_t timeout;               /* 0: it waits for ever */
+	uint64_t step;                  /* between two lines about it */
+	uint64_t step_at;
+	unsigned n_began;               /* connections */
+	unsigned n_shown;               /* the service manager */
+	struct event deadline_event;
+	struct event look_event;
+};
+
 struct daemon {
 	const char *path;               /* what a reload reads; NULL: nothing */
 	struct common common;
@@ -27,22 +40,24 @@ struct daemon {
 	struct generation *generation;  /* that the workers have */
 	struct generation *next;        /* that they are turning to; NULL: none */
 	unsigned max_connections;       /* as next may have them */
+	uint64_t memory_bound;          /* as it was last said */
 	struct handover **handovers;    /* one per worker, until it is handed over */
 	struct worker **workers;
 	unsigned n_workers;
 	unsigned n_turned;              /* to next */
 	unsigned n_ended;
 	uint64_t n_reloads;
-	bool again;       /* a reload was asked for during a reload */
+	bool again;       /* a reload was asked for during a reload or an upgrade */
 	unsigned *beats;                /* of each worker at the last ping */
 	struct event signals[DAEMON_SIGNALS];
 	struct event turned_event;
 	struct event ended_event;
-	struct event drain_event;
+	struct drain drain;
 	struct event watchdog_event;
 	struct event rotate_event;      /* another ticket key is due */
-	struct event heir_event;        /* what it says through heir_fd */
-	int heir_fd;      /* of an upgrade that is under way; -1: none */
+	uint64_t rotate_at;             /* by poller_now() */
+	struct event heir_event;        /* what it says, or that it does not */
+	struct upgrade_heir heir;       /* of an upgrade that is under way */
 	bool replaced;    /* by an heir, which is why we drain */
 	enum worker_command told;
 };
@@ -61,13 +76,44 @@ void daemon_hand_over(struct daemon *daemon);
 /* All workers have turned to next: it is the generation now. */
 void daemon_settle(struct daemon *daemon);
 
-/* daemon_upgrade.c: starts the program anew; drains once that is ready. */
-void daemon_upgrade(struct daemon *daemon);
-/* daemon.c */
-void daemon_begin_drain(struct daemon *daemon);
-
 /* Reads the file again; if nothing comes of it, says why and changes nothing. */
 void daemon_reload(struct daemon *daemon);
+
+/* The same, but not in the midst of another one, or of an upgrade. */
+void daemon_ask_to_reload(struct daemon *daemon);
+
+/* Tells the service manager, and that something (or NULL) has failed. */
+void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble);
+
+/* ---- daemon_upgrade.c ---- */
+
+/* Starts the program anew; drains once that is ready. */
+void daemon_upgrade(struct daemon *daemon);
+
+/* Before we accept anybody. False: somebody else serves, as reason says. */
+bool daemon_inherit(struct daemon *daemon, char *reason);
+
+/* ---- daemon_tickets.c ---- */
+
+/* False: out of memory, or of random numbers. */
+bool daemon_make_tickets(struct daemon *daemon);
+/* To the heir; from then on they stay as they are. */
+void daemon_give_tickets(struct daemon *daemon, struct upgrade_answer *answer);
+/* From whom we inherit. */
+void daemon_take_tickets(struct daemon *daemon, const struct upgrade_answer *answer);
+/* There is no heir after all. */
+void daemon_keep_tickets(struct daemon *daemon);
+
+/* ---- daemon_drain.c ---- */
+
+/* False: out of memory. */
+bool daemon_make_drain(struct daemon *daemon);
+void daemon_begin_drain(struct daemon *daemon);
+/* Somebody asks for the end: first drains, then cuts. */
+void daemon_end(struct daemon *daemon);
+void daemon_tell(struct daemon *daemon, enum worker_command command);
+/* All workers have ended. */
+void daemon_say_drained(const struct daemon *daemon);
 
 /* Before all workers have turned to the first generation, that one's. */
 static inline const struct config *daemon_config(const struct daemon *daemon)

@@ -77,15 +77,49 @@ static bool daemon_prepare_generation(struct daemon *daemon, struct config *conf
 	return true;
 }
 
+static bool daemon_differs(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
+static bool daemon_moves_log(const struct log_settings *old, const struct log_settings *new)
+{
+	return old->target != new->target || daemon_differs(old->path, new->path);
+}
+
+/* Where it is now it need not be opened; at the start it has been. */
+static bool daemon_prepare_log(const struct daemon *daemon, const struct config *config,
+                               char *reason)
+{
+	const struct log_settings *old;
+	const char *why;
+
+	if (daemon->generation == NULL)
+		return true;
+	old = &generation_config(daemon->generation)->log;
+	if (old->format == config->log.format && !daemon_moves_log(old, &config->log))
+		return true;
+	why = log_prepare(&config->log);
+	if (why != NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "[global] log: %s", why);
+	return why == NULL;
+}
+
 bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 {
+	if (!daemon_prepare_log(daemon, config, reason)) {
+		config_free(config);
+		return false;
+	}
 	if (!tls_keylog_prepare(config->keylog, reason)) {
+		log_cancel();
 		config_free(config);
 		return false;
 	}
 	if (daemon_prepare_generation(daemon, config, reason))
 		return true;
 	tls_keylog_cancel();
+	log_cancel();
 	return false;
 }
 
@@ -102,7 +136,15 @@ void daemon_hand_over(struct daemon *daemon)
 	}
 }
 
-static void daemon_say_reload(const struct daemon *daemon, const char *result, const char *reason)
+static void daemon_log_bound(struct log_line *line, struct daemon *daemon)
+{
+	daemon->memory_bound =
+		resources_check_memory(daemon_config(daemon), daemon->n_workers,
+	                               daemon->max_connections, daemon->memory_bound);
+	log_number(line, "memory-bound", daemon->memory_bound);
+}
+
+static void daemon_say_reload(struct daemon *daemon, const char *result, const char *reason)
 {
 	struct log_line line;
 
@@ -110,15 +152,20 @@ static void daemon_say_reload(const struct daemon *daemon, const char *result, c
 	log_text(&line, "result", result);
 	log_number(&line, "n", daemon->n_reloads);
 	log_text(&line, "reason", reason);
+	if (reason == NULL)
+		daemon_log_bound(&line, daemon);
 	log_end(&line);
 }
 
-static void daemon_notify_ready(const struct daemon *daemon, const char *trouble)
+void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble)
 {
 	const size_t n = daemon_config(daemon)->n_listeners;
 
-	notify("READY=1\nSTATUS=Serving %zu listener%s%s%s", n, n == 1 ? "" : "s",
-	       trouble != NULL ? "; reload failed: " : "", trouble != NULL ? trouble : "");
+	if (trouble != NULL)
+		notify("READY=1\nSTATUS=Serving %zu listener%s; %s failed: %s", n,
+		       n == 1 ? "" : "s", what, trouble);
+	else
+		notify("READY=1\nSTATUS=Serving %zu listener%s", n, n == 1 ? "" : "s");
 }
 
 static void daemon_note_unchanged(const char *key, bool changed)
@@ -146,9 +193,24 @@ static void daemon_warn_of_keylog(const struct config *config)
 	log_end(&line);
 }
 
-static bool daemon_differs(const char *a, const char *b)
+/* The last line of the old log, for whoever reads that. */
+static void daemon_move_log(const struct log_settings *old, const struct log_settings *new)
 {
-	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+	static const char *const names[] = {
+		[LOG_TO_STDERR] = "stderr",
+		[LOG_TO_FILE] = "file:",
+		[LOG_TO_SYSLOG] = "syslog",
+		[LOG_TO_JOURNAL] = "journal",
+	};
+	struct log_line line;
+
+	if (daemon_moves_log(old, new)) {
+		log_begin(&line, LEVEL_INFO, "log-moved");
+		log_format(&line, "to", "%s%s", names[new->target],
+		           new->path != NULL ? new->path : "");
+		log_end(&line);
+	}
+	log_commit();
 }
 
 static void daemon_note_restarts(const struct config *old, const struct config *new)
@@ -156,9 +218,6 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("workers", old->workers != new->workers);
 	daemon_note_unchanged("user", daemon_differs(old->user, new->user));
 	daemon_note_unchanged("core-dumps", old->core_dumps != new->core_dumps);
-	daemon_note_unchanged("log", old->log.target != new->log.target ||
-	                                     daemon_differs(old->log.path, new->log.path));
-	daemon_note_unchanged("log-format", old->log.format != new->log.format);
 }
 
 void daemon_reload(struct daemon *daemon)
@@ -174,10 +233,30 @@ void daemon_reload(struct daemon *daemon)
 		return;
 	}
 	daemon_say_reload(daemon, "failed", reason);
-	daemon_notify_ready(daemon, reason);
+	daemon_notify_serving(daemon, "reload", reason);
 }
 
-static void daemon_say_ready(const struct daemon *daemon)
+/*
+ * What an heir has inherited is ours to change no more: a new address would be
+ * bound by both. So it is told once it serves, or we do it if it never does.
+ */
+void daemon_ask_to_reload(struct daemon *daemon)
+{
+	struct log_line line;
+
+	if (daemon->next == NULL && daemon->heir.fd < 0) {
+		daemon_reload(daemon);
+		return;
+	}
+	daemon->again = true;
+	log_begin(&line, LEVEL_INFO, "reload");
+	log_text(&line, "result", "postponed");
+	log_text(&line, "reason",
+	         daemon->next != NULL ? "a reload is under way" : "an upgrade is under way");
+	log_end(&line);
+}
+
+static void daemon_say_ready(struct daemon *daemon)
 {
 	const char *lacks;
 	struct log_line line;
@@ -189,9 +268,7 @@ static void daemon_say_ready(const struct daemon *daemon)
 	log_begin(&line, LEVEL_INFO, "ready");
 	log_text(&line, "version", ADIEU_VERSION);
 	log_number(&line, "workers", daemon->n_workers);
-	log_number(&line, "memory-bound",
-	           resources_check_memory(daemon_config(daemon), daemon->n_workers,
-	                                  daemon->max_connections));
+	daemon_log_bound(&line, daemon);
 	log_number(&line, "pid", (uint64_t)getpid());
 	log_end(&line);
 }
@@ -203,6 +280,8 @@ void daemon_settle(struct daemon *daemon)
 
 	daemon->generation = daemon->next;
 	daemon->next = NULL;
+	if (old != NULL)
+		daemon_move_log(&generation_config(old)->log, &daemon_config(daemon)->log);
 	log_set_level(daemon_config(daemon)->log.level);
 	generation_log(daemon->generation);
 	daemon_warn_of_keylog(daemon_config(daemon));
@@ -213,7 +292,7 @@ void daemon_settle(struct daemon *daemon)
 		daemon_say_reload(daemon, "done", NULL);
 		generation_end(old, daemon->generation);
 	}
-	daemon_notify_ready(daemon, NULL);
+	daemon_notify_serving(daemon, NULL, NULL);
 	if (old == NULL) {
 		inherited_drop();
 		upgrade_finish();

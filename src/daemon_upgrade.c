@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Another program in our place: what the daemon does about it, and says. */
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -25,19 +26,38 @@ static void daemon_say_upgrade(enum log_level level, const char *result, const c
 	log_end(&line);
 }
 
+/* ---- the heir goes its own way ---- */
+
 static void daemon_let_go_of_heir(struct daemon *daemon)
 {
 	(void)event_del(&daemon->heir_event); /* it is assigned */
-	(void)close(daemon->heir_fd);
-	daemon->heir_fd = -1;
+	upgrade_let_go(&daemon->heir);
+}
+
+/* Its end, and all is as it was. */
+static void daemon_outlive_heir(struct daemon *daemon, const char *reason)
+{
+	daemon_say_upgrade(LEVEL_ERROR, "failed", reason, daemon->heir.pid);
+	daemon_let_go_of_heir(daemon);
+	daemon_keep_tickets(daemon);
+	if (daemon->told != WORKER_GO_ON)
+		return;
+	daemon_notify_serving(daemon, "upgrade", reason);
+	if (!daemon->again)
+		return;
+	daemon->again = false;
+	daemon_reload(daemon);
 }
 
 /* From here on it speaks to the service manager, and the sockets are its. */
-static void daemon_make_way(struct daemon *daemon, pid_t heir)
+static void daemon_make_way(struct daemon *daemon)
 {
-	daemon_say_upgrade(LEVEL_INFO, "done", NULL, heir);
-	notify("MAINPID=%ld", (long)heir);
+	daemon_say_upgrade(LEVEL_INFO, "done", NULL, daemon->heir.pid);
+	notify("MAINPID=%ld", (long)daemon->heir.pid);
 	(void)unsetenv("NOTIFY_SOCKET"); /* cannot fail */
+	if (daemon->again)
+		upgrade_signal(&daemon->heir, SIGHUP);
+	daemon_let_go_of_heir(daemon);
 	generation_disown(daemon->generation);
 	/* Somebody else may have asked us to end meanwhile. */
 	daemon->replaced = daemon->told == WORKER_GO_ON;
@@ -45,38 +65,113 @@ static void daemon_make_way(struct daemon *daemon, pid_t heir)
 		daemon_begin_drain(daemon);
 }
 
+/* ---- what it says, and what if it does not ---- */
+
+/* From here on killing it would cut those whom it has accepted. */
+static void daemon_let_heir_serve(struct daemon *daemon)
+{
+	struct upgrade_answer answer = { .yes = 1 };
+
+	daemon_give_tickets(daemon, &answer);
+	upgrade_answer(&daemon->heir, &answer);
+	explicit_bzero(&answer, sizeof(answer));
+}
+
+static void daemon_obey_heir(struct daemon *daemon, const struct upgrade_word *word)
+{
+	switch (word->what) {
+	case UPGRADE_ASKS:   daemon_let_heir_serve(daemon); return;
+	case UPGRADE_READY:  daemon_make_way(daemon); return;
+	case UPGRADE_FAILED: daemon_outlive_heir(daemon, strerror(word->error)); return;
+	case UPGRADE_ENDED:
+		daemon_outlive_heir(daemon, "the new process ended; its log says why");
+		return;
+	}
+	upgrade_kill(&daemon->heir);
+	daemon_outlive_heir(daemon, "the new process is not adieu");
+}
+
+/* Its word counts as long as we have not given up, however late it is. */
 static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
-	struct upgrade_word word = { .pid = 0 };
-	bool spoken = upgrade_hear(fd, &word);
+	struct upgrade_word word;
 
-	(void)what;
-	daemon_let_go_of_heir(daemon);
-	if (spoken && word.error == 0)
-		daemon_make_way(daemon, word.pid);
-	else if (spoken)
-		daemon_say_upgrade(LEVEL_ERROR, "failed", strerror(word.error), 0);
-	else
-		daemon_say_upgrade(LEVEL_ERROR, "failed", "the new process ended; its log says why",
-		                   0);
+	(void)fd;
+	if (upgrade_hear(&daemon->heir, &word)) {
+		daemon_obey_heir(daemon, &word);
+	} else if ((what & EV_TIMEOUT) != 0) {
+		upgrade_kill(&daemon->heir);
+		daemon_outlive_heir(daemon,
+		                    daemon->heir.pidfd >= 0
+		                            ? "the new process was not ready in time, and is killed"
+		                            : "the new process was not ready in time");
+	}
+}
+
+/* ---- its beginning ---- */
+
+/* NULL, or why not. */
+static const char *daemon_refuses_upgrade(const struct daemon *daemon)
+{
+	if (daemon->path == NULL)
+		return "there is no configuration file to start with";
+	if (daemon->told != WORKER_GO_ON)
+		return "it is draining";
+	if (daemon->heir.fd >= 0)
+		return "an upgrade is under way";
+	if (daemon->generation == NULL || daemon->next != NULL)
+		return "a reload is under way";
+	return NULL;
+}
+
+/* Each word of its begins the time anew. */
+static bool daemon_watch_heir(struct daemon *daemon)
+{
+	const uint64_t timeout = daemon_config(daemon)->upgrade_timeout;
+	const struct timeval in = {
+		.tv_sec = (time_t)(timeout / 1000),
+		.tv_usec = (suseconds_t)(timeout % 1000 * 1000),
+	};
+
+	return event_assign(&daemon->heir_event, daemon->base, daemon->heir.fd,
+	                    EV_READ | EV_PERSIST, daemon_on_heir, daemon) == 0 &&
+	       event_add(&daemon->heir_event, timeout > 0 ? &in : NULL) == 0;
 }
 
 void daemon_upgrade(struct daemon *daemon)
 {
-	if (daemon->path == NULL || daemon->told != WORKER_GO_ON || daemon->heir_fd >= 0 ||
-	    daemon->generation == NULL || daemon->next != NULL) {
-		daemon_say_upgrade(LEVEL_WARNING, "refused", "not now", 0);
+	const char *refusal = daemon_refuses_upgrade(daemon);
+
+	if (refusal != NULL) {
+		daemon_say_upgrade(LEVEL_WARNING, "refused", refusal, 0);
 		return;
 	}
-	daemon->heir_fd = upgrade_start(daemon->generation, daemon->path);
-	if (daemon->heir_fd < 0) {
+	if (!upgrade_start(&daemon->heir, daemon->generation, daemon->path)) {
 		daemon_say_upgrade(LEVEL_ERROR, "failed", strerror(errno), 0);
 		return;
 	}
-	daemon_say_upgrade(LEVEL_INFO, "begun", NULL, 0);
-	if (event_assign(&daemon->heir_event, daemon->base, daemon->heir_fd, EV_READ,
-	                 daemon_on_heir, daemon) != 0 ||
-	    event_add(&daemon->heir_event, NULL) != 0)
-		daemon_on_heir(daemon->heir_fd, 0, daemon); /* waits for it, without memory */
+	daemon_say_upgrade(LEVEL_INFO, "begun", NULL, daemon->heir.pid);
+	notify("STATUS=Upgrading: process %ld gets ready", (long)daemon->heir.pid);
+	if (daemon_watch_heir(daemon))
+		return;
+	upgrade_kill(&daemon->heir);
+	daemon_outlive_heir(daemon, "out of memory");
+}
+
+/* ---- as an heir ---- */
+
+bool daemon_inherit(struct daemon *daemon, char *reason)
+{
+	struct upgrade_answer answer;
+	enum upgrade_verdict verdict = upgrade_ask(&answer);
+
+	if (verdict == UPGRADE_YES)
+		daemon_take_tickets(daemon, &answer);
+	explicit_bzero(&answer, sizeof(answer));
+	if (verdict == UPGRADE_NO)
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s",
+		               "was not ready in time to take over; the process before this one "
+		               "goes on");
+	return verdict != UPGRADE_NO;
 }

@@ -4,6 +4,7 @@
 
 #include "backend.h"
 #include "generation.h"
+#include "log.h"
 #include "tls_context.h"
 #include "tls_store.h"
 #include "tls_supply.h"
@@ -74,9 +75,20 @@ static bool generation_check_backend(const struct backend_config *config, const 
 	return backend != NULL;
 }
 
+static bool generation_check_log(const struct config *config, const char *path, FILE *errors)
+{
+	const char *reason = log_check(&config->log);
+
+	if (reason != NULL)
+		(void)fprintf(errors, "%s: [global] log: %s\n", path, reason);
+	return reason == NULL;
+}
+
 bool generation_check(const struct config *config, const char *path, FILE *errors)
 {
-	bool fine = generation_check_listeners(config, path, errors);
+	bool fine = generation_check_log(config, path, errors);
+
+	fine = generation_check_listeners(config, path, errors) && fine;
 
 	for (size_t i = 0; i < config->n_backends; i++)
 		fine = generation_check_backend(config->backends[i], path, errors) && fine;

@@ -15,6 +15,7 @@ enum {
 struct inherited {
 	char *name;
 	int fd;
+	unsigned address;       /* which one it is bound to, counted from 1 */
 	bool stays;             /* the service manager's */
 };
 
@@ -22,7 +23,7 @@ static struct inherited *inherited;
 static size_t n_inherited;
 
 /* Takes name, which may be NULL: out of memory. */
-static bool inherited_add(char *name, int fd, bool stays)
+static bool inherited_add(char *name, int fd, unsigned address, bool stays)
 {
 	struct inherited *grown = realloc(inherited, (n_inherited + 1) * sizeof(*grown));
 
@@ -32,7 +33,8 @@ static bool inherited_add(char *name, int fd, bool stays)
 		free(name);
 		return false;
 	}
-	inherited[n_inherited++] = (struct inherited){ .name = name, .fd = fd, .stays = stays };
+	inherited[n_inherited++] =
+		(struct inherited){ .name = name, .fd = fd, .address = address, .stays = stays };
 	/* No descriptor: whoever uses it will hear. */
 	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -48,7 +50,7 @@ static bool inherited_load_activated(int n, const char *names)
 
 		if (asprintf(&name, "systemd:%.*s", (int)len, names) < 0)
 			name = NULL;
-		if (!inherited_add(name, INHERITED_FIRST + i, true))
+		if (!inherited_add(name, INHERITED_FIRST + i, (unsigned)i + 1, true))
 			return false;
 		names += len + (names[len] == ':');
 	}
@@ -57,15 +59,24 @@ static bool inherited_load_activated(int n, const char *names)
 
 static bool inherited_load_passed(const char *text)
 {
-	while (*text != '\0') {
-		char *name;
-		const int fd = (int)strtol(text, &name, 10);
-		const size_t len = strcspn(name, "\n");
+	const char *name = "";
+	size_t name_len = 0;
+	unsigned address = 0;
 
-		if (!inherited_add(strndup(name + 1, len - 1), fd,
-		                   strncmp(name + 1, "systemd:", 8) == 0))
+	while (*text != '\0') {
+		char *rest;
+		const int fd = (int)strtol(text, &rest, 10);
+		const size_t len = strcspn(rest, "\n");
+
+		if (len > 0) {
+			name = rest + 1;
+			name_len = len - 1;
+			address++;
+		}
+		if (!inherited_add(strndup(name, name_len), fd, address,
+		                   strncmp(name, "systemd:", 8) == 0))
 			return false;
-		text = name + len + (name[len] == '\n');
+		text = rest + len + (rest[len] == '\n');
 	}
 	return true;
 }
@@ -93,10 +104,30 @@ bool inherited_load(void)
 
 unsigned inherited_count(const char *name)
 {
+	unsigned address = 0;
 	unsigned n = 0;
 
-	for (size_t i = 0; i < n_inherited; i++)
-		n += strcmp(inherited[i].name, name) == 0 && inherited[i].fd >= 0;
+	for (size_t i = 0; i < n_inherited; i++) {
+		if (strcmp(inherited[i].name, name) != 0 || inherited[i].fd < 0)
+			continue;
+		if (n == 0)
+			address = inherited[i].address;
+		n += inherited[i].address == address;
+	}
+	return n;
+}
+
+unsigned inherited_count_addresses(const char *name)
+{
+	unsigned address = 0;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < n_inherited; i++) {
+		if (strcmp(inherited[i].name, name) != 0 || inherited[i].address == address)
+			continue;
+		address = inherited[i].address;
+		n++;
+	}
 	return n;
 }
 

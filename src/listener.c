@@ -114,8 +114,22 @@ static void listener_on_resume(void *arg)
 	listener_watch(arg);
 }
 
+static void listener_say_refused(const struct listener *listener, const union peer_address *peer,
+                                 const char *reason)
+{
+	char text[ADDRESS_TEXT_ROOM];
+	struct log_line line;
+
+	log_begin(&line, LEVEL_WARNING, "refused");
+	log_text(&line, "listener", listener->config->name);
+	log_text(&line, "client", address_text(&peer->any, peer_address_len(peer), text));
+	log_text(&line, "reason", reason);
+	log_end(&line);
+}
+
 /* Early and cheaply: no TLS, no relay, a RST. */
-static void listener_refuse(struct listener *listener, int fd, const char *reason)
+static void listener_refuse(struct listener *listener, int fd, const union peer_address *peer,
+                            const char *reason)
 {
 	const struct linger now = { .l_onoff = 1 };
 	struct worker *worker = listener->worker;
@@ -124,7 +138,7 @@ static void listener_refuse(struct listener *listener, int fd, const char *reaso
 	(void)close(fd);
 	worker->counters.refused++;
 	if (worker_may_log(worker, &worker->refusals))
-		listener_say(listener, LEVEL_WARNING, "refused", reason);
+		listener_say_refused(listener, peer, reason);
 }
 
 /* Takes a place everywhere that places are counted. NULL, or the reason why there is none. */
@@ -137,7 +151,7 @@ static const char *listener_admit(struct listener *listener, const struct sockad
 	const unsigned handshakes = atomic_load(&common->max_handshakes);
 	const char *reason;
 
-	if (handshakes > 0 && worker->n_handshakes >= handshakes)
+	if (config->mode == LISTENER_TLS && handshakes > 0 && worker->n_handshakes >= handshakes)
 		return "max_handshakes";
 	if (config->max_rate > 0 &&
 	    !quota_may_come(listener->quota, config->max_rate, poller_now()))
@@ -160,13 +174,13 @@ static void listener_take(struct listener *listener, int fd, const union peer_ad
 
 	listener->worker->counters.accepted++;
 	if (reason != NULL) {
-		listener_refuse(listener, fd, reason);
+		listener_refuse(listener, fd, peer, reason);
 		return;
 	}
 	listener->n_relays++;
 	if (!relay_start(listener, listener->worker, fd, peer, counted,
 	                 atomic_fetch_add(&common->last_id, 1) + 1))
-		listener_say(listener, LEVEL_WARNING, "refused", "out_of_memory");
+		listener_say_refused(listener, peer, "out_of_memory");
 }
 
 static bool listener_is_out_of(int error)

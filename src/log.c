@@ -23,39 +23,15 @@
 
 #include "log_impl.h"
 
-enum {
-	LOG_QUEUE_SIZE = 1 << 20,
-	LOG_CLOSE_SECONDS = 2,
-};
+enum { LOG_CLOSE_SECONDS = 2 };
 
-struct queue {
-	char *bytes;
-	size_t len;
-	unsigned n;
-};
-
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t filled;          /* for the writer: something to do */
-	pthread_cond_t ended;           /* for log_close(): the writer is through */
-	pthread_t writer;
-	struct queue filling;           /* under lock, like all below */
-	struct queue writing;           /* the writer's, and so is untold */
-	unsigned untold;                /* lost by the target, which takes nothing yet */
-	unsigned lost;
-	bool running;
-	bool sleeping;                  /* the writer waits for filled */
-	bool reopen;
-	bool closing;
-	bool through;
-} logger = {
+struct logger logger = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.filled = PTHREAD_COND_INITIALIZER,
 };
 
 /* Read by every thread at every event. */
 static atomic_int log_level = LEVEL_INFO;
-static atomic_int log_format_now = LOG_LOGFMT;
 
 void log_set_level(enum log_level level)
 {
@@ -67,44 +43,36 @@ bool log_wants(enum log_level level)
 	return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-enum log_format log_current_format(void)
+/* ---- outlets ---- */
+
+/* The lock is held. */
+static void log_leave(unsigned outlet)
 {
-	return (enum log_format)atomic_load_explicit(&log_format_now, memory_order_relaxed);
+	if (atomic_fetch_sub(&logger.outlets[outlet].n_lines, 1) > 1 ||
+	    outlet == atomic_load(&logger.open))
+		return;
+	logger.retire = true;
+	(void)pthread_cond_signal(&logger.filled);
 }
 
-size_t log_record_size(size_t len)
+void log_enter(struct log_line *line)
 {
-	const size_t align = _Alignof(struct log_record);
+	unsigned outlet = atomic_load(&logger.open);
 
-	return (sizeof(struct log_record) + len + 1 + align - 1) / align * align;
-}
-
-static uint64_t log_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail on Linux */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	(void)atomic_fetch_add(&logger.outlets[outlet].n_lines, 1);
+	/* Counted, and still open: it stays until log_leave(). */
+	while (outlet != atomic_load(&logger.open)) {
+		(void)pthread_mutex_lock(&logger.lock);
+		log_leave(outlet);
+		outlet = atomic_load(&logger.open);
+		(void)atomic_fetch_add(&logger.outlets[outlet].n_lines, 1);
+		(void)pthread_mutex_unlock(&logger.lock);
+	}
+	line->outlet = outlet;
+	line->format = logger.outlets[outlet].format;
 }
 
 /* ---- the queue; the lock is held ---- */
-
-static bool log_push(struct queue *queue, const struct log_line *line)
-{
-	const size_t size = log_record_size(line->len);
-	struct log_record *record;
-
-	if (queue->len + size > LOG_QUEUE_SIZE)
-		return false;
-	record = (struct log_record *)(void *)(queue->bytes + queue->len);
-	record->time = log_now();
-	record->len = (uint32_t)line->len;
-	record->level = line->level;
-	memcpy(record->text, line->text, line->len + 1);
-	queue->len += size;
-	queue->n++;
-	return true;
-}
 
 static void log_push_lost(unsigned lost)
 {
@@ -115,12 +83,13 @@ static void log_push_lost(unsigned lost)
 		return;
 	log_number(&line, "count", lost);
 	log_line_finish(&line);
-	(void)log_push(&logger.filling, &line); /* it is empty: see log_take() */
+	(void)log_queue_push(&logger.filling, &line); /* it is empty: see log_take() */
+	log_leave(line.outlet);
 }
 
 static void log_enqueue(const struct log_line *line)
 {
-	if (!log_push(&logger.filling, line)) {
+	if (!log_queue_push(&logger.filling, line)) {
 		logger.lost++;
 		return;
 	}
@@ -145,6 +114,7 @@ void log_end(struct log_line *line)
 	running = logger.running;
 	if (running)
 		log_enqueue(line);
+	log_leave(line->outlet);
 	(void)pthread_mutex_unlock(&logger.lock);
 	if (!running)
 		log_write_directly(line);
@@ -152,14 +122,43 @@ void log_end(struct log_line *line)
 
 /* ---- the writer ---- */
 
-/* Waits for something to do and takes it. False: nothing will come any more. */
-static bool log_take(bool *reopen)
+/* Where lines go, and what is to be closed. */
+struct errand {
+	struct log_output *targets[2];  /* of the outlets */
+	struct log_output *rotated;     /* at once; NULL: none */
+	struct log_output *retired;     /* behind the last line that is for it; NULL: none */
+};
+
+/* The lock is held. */
+static struct errand log_take_errand(void)
 {
-	struct queue taken;
+	const unsigned open = atomic_load(&logger.open);
+	struct errand errand = { .rotated = NULL };
+
+	if (logger.reopened != NULL) {
+		errand.rotated = logger.outlets[open].target;
+		logger.outlets[open].target = logger.reopened;
+		logger.reopened = NULL;
+	}
+	errand.targets[0] = logger.outlets[0].target;
+	errand.targets[1] = logger.outlets[1].target;
+	if (logger.retire) {
+		errand.retired = logger.outlets[!open].target;
+		logger.outlets[!open].target = NULL;
+		logger.retire = false;
+	}
+	return errand;
+}
+
+/* Waits for something to do and takes it. False: nothing will come any more. */
+static bool log_take(struct errand *errand)
+{
+	struct log_queue taken;
 	bool over;
 
 	(void)pthread_mutex_lock(&logger.lock);
-	while (logger.filling.n == 0 && logger.lost == 0 && !logger.reopen && !logger.closing) {
+	while (logger.filling.n == 0 && logger.lost == 0 && logger.reopened == NULL &&
+	       !logger.retire && !logger.closing) {
 		logger.sleeping = true;
 		(void)pthread_cond_wait(&logger.filled, &logger.lock);
 		logger.sleeping = false;
@@ -172,23 +171,11 @@ static bool log_take(bool *reopen)
 	if (logger.lost > 0)
 		log_push_lost(logger.lost);
 	logger.lost = 0;
-	*reopen = logger.reopen;
-	logger.reopen = false;
-	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && !*reopen;
+	*errand = log_take_errand();
+	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && errand->rotated == NULL &&
+	       errand->retired == NULL;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return !over;
-}
-
-static void log_do_reopen(void)
-{
-	const char *reason = log_target_reopen();
-	struct log_line line;
-
-	if (reason == NULL)
-		return;
-	log_begin(&line, LEVEL_ERROR, "log-reopen");
-	log_text(&line, "reason", reason);
-	log_end(&line);
 }
 
 /* What the target lost is told once it takes something again. */
@@ -203,17 +190,35 @@ static void log_note_lost(unsigned lost, unsigned n)
 	logger.untold = 0;
 }
 
+/* Returns how many were lost. */
+static unsigned log_write(const struct log_queue *queue, struct log_output *const targets[2])
+{
+	const struct log_record *record = (const struct log_record *)(const void *)queue->bytes;
+	unsigned left = queue->n;
+	unsigned lost = 0;
+
+	while (left > 0) {
+		const struct log_record *first = record;
+		unsigned n = 0;
+
+		for (; n < left && record->outlet == first->outlet; n++)
+			record = log_record_next(record);
+		lost += log_output_write(targets[first->outlet], first, n);
+		left -= n;
+	}
+	return lost;
+}
+
 static void *log_writer(void *arg)
 {
-	bool reopen;
+	struct errand errand;
 
 	(void)arg;
-	while (log_take(&reopen)) {
-		if (reopen)
-			log_do_reopen();
+	while (log_take(&errand)) {
+		log_output_free(errand.rotated);
 		if (logger.writing.n > 0)
-			log_note_lost(log_target_write(logger.writing.bytes, logger.writing.n),
-			              logger.writing.n);
+			log_note_lost(log_write(&logger.writing, errand.targets), logger.writing.n);
+		log_output_free(errand.retired);
 	}
 	(void)pthread_mutex_lock(&logger.lock);
 	logger.through = true;
@@ -224,18 +229,21 @@ static void *log_writer(void *arg)
 
 /* ---- open, reopen, close ---- */
 
-static bool log_make_queues(void)
-{
-	logger.filling.bytes = malloc(LOG_QUEUE_SIZE);
-	logger.writing.bytes = malloc(LOG_QUEUE_SIZE);
-	return logger.filling.bytes != NULL && logger.writing.bytes != NULL;
-}
-
 static void log_free_queues(void)
 {
-	free(logger.filling.bytes);
-	free(logger.writing.bytes);
-	logger.filling = logger.writing = (struct queue){ 0 };
+	log_queue_clear(&logger.filling);
+	log_queue_clear(&logger.writing);
+}
+
+static void log_free_targets(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		log_output_free(logger.outlets[i].target);
+		logger.outlets[i].target = NULL;
+	}
+	log_output_free(logger.reopened);
+	logger.reopened = NULL;
+	log_cancel();
 }
 
 /* log_close() waits by a clock that nobody sets. */
@@ -264,35 +272,31 @@ static int log_start_writer(void)
 
 const char *log_open(const struct log_settings *settings)
 {
-	/* The journal has fields of its own, taken from a line in logfmt. */
-	enum log_format format = settings->target == LOG_TO_JOURNAL ? LOG_LOGFMT : settings->format;
-	const char *reason = log_target_open(settings, format);
+	const char *reason;
+	struct log_output *target = log_output_open(settings, &reason);
 
-	if (reason != NULL)
+	if (target == NULL)
 		return reason;
 	tzset(); /* else the first line opens a file, whenever that may be */
-	logger.closing = logger.through = logger.reopen = false;
+	logger.closing = logger.through = logger.retire = false;
 	logger.lost = logger.untold = 0;
+	atomic_store(&logger.open, 0);
+	logger.outlets[0].target = target;
+	logger.outlets[0].format = target->format;
+	for (unsigned i = 0; i < 2; i++)
+		atomic_store(&logger.outlets[i].n_lines, 0);
 	log_make_ended();
-	if (!log_make_queues() || log_start_writer() != 0) {
+	if (!log_queue_init(&logger.filling) || !log_queue_init(&logger.writing) ||
+	    log_start_writer() != 0) {
 		log_free_queues();
-		log_target_close();
+		log_free_targets();
 		return "out of memory";
 	}
-	atomic_store(&log_level, (int)settings->level);
-	atomic_store(&log_format_now, (int)format);
+	log_set_level(settings->level);
 	(void)pthread_mutex_lock(&logger.lock);
 	logger.running = true;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return NULL;
-}
-
-void log_reopen(void)
-{
-	(void)pthread_mutex_lock(&logger.lock);
-	logger.reopen = logger.running;
-	(void)pthread_cond_signal(&logger.filled);
-	(void)pthread_mutex_unlock(&logger.lock);
 }
 
 /* True when the writer came to its end in time. The lock is held. */
@@ -322,38 +326,15 @@ void log_close(void)
 	(void)pthread_cond_signal(&logger.filled);
 	through = log_await_writer();
 	(void)pthread_mutex_unlock(&logger.lock);
-	atomic_store(&log_level, LEVEL_INFO);
-	atomic_store(&log_format_now, LOG_LOGFMT);
+	log_set_level(LEVEL_INFO);
+	for (unsigned i = 0; i < 2; i++)
+		logger.outlets[i].format = LOG_LOGFMT;
 	if (!through) {
 		/* Stuck in a write that may never end: it keeps what it holds. */
 		(void)pthread_detach(logger.writer);
 		return;
 	}
 	(void)pthread_join(logger.writer, NULL); /* ours, joinable, once */
-	log_target_close();
+	log_free_targets();
 	log_free_queues();
-}
-
-/* ---- limits ---- */
-
-bool log_limit_pass(struct log_limit *limit, uint64_t now, uint32_t burst)
-{
-	if (limit->second != now / 1000) {
-		limit->second = now / 1000;
-		limit->passed = 0;
-	}
-	if (limit->passed < burst) {
-		limit->passed++;
-		return true;
-	}
-	limit->suppressed++;
-	return false;
-}
-
-uint32_t log_limit_take(struct log_limit *limit)
-{
-	uint32_t suppressed = limit->suppressed;
-
-	limit->suppressed = 0;
-	return suppressed;
 }

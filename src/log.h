@@ -58,6 +58,8 @@ struct log_line {
 	bool wanted;            /* false: below the level, fields cost nothing */
 	bool cut;               /* a field did not fit, so none follows */
 	enum log_level level;
+	enum log_format format;
+	unsigned outlet;        /* log.c: where it goes */
 	size_t len;
 	char text[1984];        /* longer lines are cut at a field's border */
 };
@@ -69,7 +71,26 @@ struct log_line {
  */
 const char *log_open(const struct log_settings *settings);
 
-/* Opens a log file by its path again, after it was rotated. Any thread. */
+/*
+ * Whether a file could be opened, without making one. NULL or the reason, in
+ * words; other targets are somebody's who need not be there yet.
+ */
+const char *log_check(const struct log_settings *settings);
+
+/*
+ * Another target, or format. Preparing opens it, and that is all that may fail:
+ * returns NULL or the reason, in words. Events that begin after log_commit() go
+ * there, those before to the one of before, which is then closed; each is
+ * written once. Main thread only; nothing, if there is no log or nothing is
+ * prepared.
+ */
+const char *log_prepare(const struct log_settings *settings);
+void log_commit(void);
+/* It was for nothing; what was before stays. */
+void log_cancel(void);
+
+/* Opens a log file by its path again, after it was rotated; says so if it cannot. Main thread only.
+ */
 void log_reopen(void);
 
 /* Writes what is queued (for at most two seconds) and ends the writer. */
@@ -81,6 +102,7 @@ void log_set_level(enum log_level level);
 /* True when events of this level are written. */
 bool log_wants(enum log_level level);
 
+/* What was begun is ended, by the same thread. */
 void log_begin(struct log_line *line, enum log_level level, const char *event);
 /* A NULL text leaves the field out. Keys are literals: lower-case and '-'. */
 void log_text(struct log_line *line, const char *key, const char *text);

@@ -43,9 +43,9 @@ static void field_add_text(struct field *field, const char *text)
 	field_add(field, text, strlen(text));
 }
 
-static bool log_is_json(void)
+static bool log_is_json(const struct log_line *line)
 {
-	return log_current_format() == LOG_JSON;
+	return line->format == LOG_JSON;
 }
 
 static struct field field_begin(struct log_line *line, const char *key)
@@ -57,7 +57,7 @@ static struct field field_begin(struct log_line *line, const char *key)
 		.fits = line->wanted && !line->cut,
 	};
 
-	if (log_is_json()) {
+	if (log_is_json(line)) {
 		field_add_text(&field, line->len == 0 ? "{\"" : ",\"");
 		field_add_text(&field, key);
 		field_add_text(&field, "\":");
@@ -173,7 +173,7 @@ void log_text(struct log_line *line, const char *key, const char *text)
 	if (text == NULL || !line->wanted)
 		return;
 	field = field_begin(line, key);
-	if (!log_is_json() && log_is_bare(text))
+	if (!log_is_json(line) && log_is_bare(text))
 		field_add_text(&field, text);
 	else
 		field_add_quoted(&field, text);
@@ -202,7 +202,7 @@ void log_number(struct log_line *line, const char *key, uint64_t number)
 
 void log_flag(struct log_line *line, const char *key, bool yes)
 {
-	if (log_is_json())
+	if (log_is_json(line))
 		log_raw(line, key, yes ? "true" : "false");
 	else
 		log_raw(line, key, yes ? "yes" : "no");
@@ -236,19 +236,22 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
 	line->level = level;
 	line->cut = false;
 	line->len = 0;
+	line->format = LOG_LOGFMT;
+	if (line->wanted)
+		log_enter(line);
 	log_text(line, "level", level_names[level]);
 	log_text(line, "event", event);
 }
 
 void log_line_finish(struct log_line *line)
 {
-	const char *mark = log_is_json() ? ",\"line-cut\":true" : " line-cut=yes";
+	const char *mark = log_is_json(line) ? ",\"line-cut\":true" : " line-cut=yes";
 
 	if (line->cut) {
 		memcpy(line->text + line->len, mark, strlen(mark));
 		line->len += strlen(mark);
 	}
-	if (log_is_json())
+	if (log_is_json(line))
 		line->text[line->len++] = '}';
 	line->text[line->len] = '\0';
 }

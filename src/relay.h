@@ -63,6 +63,13 @@ union peer_address {
 	struct sockaddr_in6 in6;
 };
 
+static inline socklen_t peer_address_len(const union peer_address *peer)
+{
+	if (peer->any.sa_family == AF_INET)
+		return sizeof(peer->in);
+	return peer->any.sa_family == AF_INET6 ? sizeof(peer->in6) : sizeof(sa_family_t);
+}
+
 struct relay {
 	struct worker *worker;
 	struct listener *listener;

@@ -12,13 +12,8 @@ static const char *relay_name(const struct relay *relay)
 static void relay_log_peer(struct log_line *line, const char *key, const struct relay *relay)
 {
 	char room[ADDRESS_TEXT_ROOM];
-	socklen_t len = sizeof(sa_family_t);
 
-	if (relay->peer.any.sa_family == AF_INET)
-		len = sizeof(relay->peer.in);
-	else if (relay->peer.any.sa_family == AF_INET6)
-		len = sizeof(relay->peer.in6);
-	log_text(line, key, address_text(&relay->peer.any, len, room));
+	log_text(line, key, address_text(&relay->peer.any, peer_address_len(&relay->peer), room));
 }
 
 static void relay_log_server(struct log_line *line, const char *key, const struct relay *relay)

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "resources.h"
 
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 
+#include "cgroup.h"
 #include "log.h"
 #include "pipes.h"
 
@@ -52,48 +49,8 @@ unsigned resources_raise_descriptors(const struct config *config, unsigned n_wor
 	return most;
 }
 
-/* The path of our cgroup's memory.max (cgroups(7), version 2). False: there is none. */
-static bool resources_find_cgroup(char room[PATH_MAX])
-{
-	FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX];
-	bool found = false;
-
-	if (file == NULL)
-		return false;
-	while (!found && fgets(line, sizeof(line), file) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		found = strncmp(line, "0::/", 4) == 0 &&
-		        snprintf(room, PATH_MAX, "/sys/fs/cgroup%s/memory.max", line + 3) <
-		                PATH_MAX;
-	}
-	(void)fclose(file); /* only read from */
-	return found;
-}
-
-/* UINT64_MAX: as much as there is. */
-static uint64_t resources_cgroup_memory(void)
-{
-	char path[PATH_MAX];
-	char text[32] = "max";
-	uint64_t bytes;
-	FILE *file;
-	char *end;
-
-	if (!resources_find_cgroup(path))
-		return UINT64_MAX;
-	file = fopen(path, "re");
-	if (file == NULL)
-		return UINT64_MAX;
-	if (fgets(text, sizeof(text), file) == NULL)
-		text[0] = '\0';
-	(void)fclose(file); /* only read from */
-	bytes = strtoull(text, &end, 10);
-	return end == text ? UINT64_MAX : bytes; /* "max" */
-}
-
 uint64_t resources_check_memory(const struct config *config, unsigned n_workers,
-                                unsigned max_connections)
+                                unsigned max_connections, uint64_t said)
 {
 	uint64_t buffer = 0;
 	uint64_t needed;
@@ -104,8 +61,8 @@ uint64_t resources_check_memory(const struct config *config, unsigned n_workers,
 			buffer = config->listeners[i]->buffer_size;
 	needed = RESOURCES_PROCESS + n_workers * (RESOURCES_WORKER + buffer) +
 	         max_connections * (RESOURCES_RELAY + 2 * buffer);
-	allowed = resources_cgroup_memory();
-	if (allowed < needed)
+	allowed = cgroup_memory("");
+	if (allowed < needed && needed != said)
 		resources_say("memory", needed, allowed, max_connections);
 	return needed;
 }

@@ -22,9 +22,10 @@ unsigned resources_raise_descriptors(const struct config *config, unsigned n_wor
 
 /*
  * Bytes that adieu may come to hold with so many connections, each with peers
- * that do not read. Less than that in the cgroup's memory.max is said.
+ * that do not read. That our control group may not have that much is said; said
+ * is what it returned the last time (0: never).
  */
 uint64_t resources_check_memory(const struct config *config, unsigned n_workers,
-                                unsigned max_connections);
+                                unsigned max_connections, uint64_t said);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls_tickets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ enum {
 	TLS_TICKETS_KEPT = 1 + TLS_SESSION_LIFETIME / TLS_TICKETS_PERIOD,
 };
 _Static_assert(sizeof(struct tls_ticket_key) == TLS_TICKET_FILE, "there is nothing between");
+_Static_assert((int)TLS_TICKETS_ROOM == TLS_TICKETS_KEPT * TLS_TICKET_FILE, "there is for all");
 
 struct tls_tickets {
 	pthread_mutex_t lock;           /* of all that follows, but cipher */
@@ -124,6 +126,32 @@ bool tls_tickets_rotate(struct tls_tickets *tickets)
 	tickets->keys[0] = made;
 	(void)pthread_mutex_unlock(&tickets->lock);
 	OPENSSL_cleanse(&made, sizeof(made));
+	return true;
+}
+
+size_t tls_tickets_save(struct tls_tickets *tickets, unsigned char room[static TLS_TICKETS_ROOM])
+{
+	size_t len;
+
+	assert(tickets->n_places == TLS_TICKETS_KEPT); /* not from files */
+	(void)pthread_mutex_lock(&tickets->lock);
+	len = tickets->n * sizeof(tickets->keys[0]);
+	memcpy(room, tickets->keys, len);
+	(void)pthread_mutex_unlock(&tickets->lock);
+	return len;
+}
+
+bool tls_tickets_restore(struct tls_tickets *tickets, const unsigned char *bytes, size_t len)
+{
+	const size_t n = len / sizeof(tickets->keys[0]);
+
+	if (n == 0 || n > tickets->n_places || len % sizeof(tickets->keys[0]) != 0)
+		return false;
+	(void)pthread_mutex_lock(&tickets->lock);
+	OPENSSL_cleanse(tickets->keys, tickets->n_places * sizeof(tickets->keys[0]));
+	memcpy(tickets->keys, bytes, len);
+	tickets->n = n;
+	(void)pthread_mutex_unlock(&tickets->lock);
 	return true;
 }
 

@@ -37,6 +37,16 @@ struct tls_tickets *tls_tickets_new(void);
  */
 struct tls_tickets *tls_tickets_load(const struct text_list *files, char *reason);
 
+/*
+ * The keys made by chance, for another process that is to open the tickets of
+ * this one. Returns their length; who has them wipes them.
+ */
+enum { TLS_TICKETS_ROOM = 80 * (1 + TLS_SESSION_LIFETIME / TLS_TICKETS_PERIOD) };
+size_t tls_tickets_save(struct tls_tickets *tickets, unsigned char room[static TLS_TICKETS_ROOM]);
+
+/* Instead of those that are there. False: these are no keys; all stays as it is. */
+bool tls_tickets_restore(struct tls_tickets *tickets, const unsigned char *bytes, size_t len);
+
 /* NULL is fine. Contexts that use them are gone before. */
 void tls_tickets_free(struct tls_tickets *tickets);
 

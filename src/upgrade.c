@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "generation.h"
 
-static const char upgrade_ready_name[] = "ADIEU_READY_FD";
+static const char upgrade_socket_name[] = "ADIEU_UPGRADE_FD";
 
 /* Where our file is, or what has replaced it. False: errno. */
 static bool upgrade_find_program(char room[PATH_MAX])
@@ -34,13 +36,14 @@ static bool upgrade_find_program(char room[PATH_MAX])
 struct upgrade_environment {
 	char **list;            /* entries of environ, then ours */
 	char *listens;
-	char ready[32];
+	char socket[32];
 };
 
 static bool upgrade_is_ours(const char *entry)
 {
 	/* Whoever feeds the watchdog from now on has another pid. */
-	static const char *const names[] = { "WATCHDOG_PID=", "ADIEU_LISTENS=", "ADIEU_READY_FD=" };
+	static const char *const names[] = { "WATCHDOG_PID=", "ADIEU_LISTENS=",
+		                             "ADIEU_UPGRADE_FD=" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strncmp(entry, names[i], strlen(names[i])) == 0)
@@ -48,7 +51,7 @@ static bool upgrade_is_ours(const char *entry)
 	return false;
 }
 
-static bool upgrade_make_environment(struct upgrade_environment *made, int ready)
+static bool upgrade_make_environment(struct upgrade_environment *made, int socket)
 {
 	size_t n = 0;
 	size_t kept = 0;
@@ -61,9 +64,9 @@ static bool upgrade_make_environment(struct upgrade_environment *made, int ready
 	for (size_t i = 0; i < n; i++)
 		if (!upgrade_is_ours(environ[i]))
 			made->list[kept++] = environ[i];
-	(void)snprintf(made->ready, sizeof(made->ready), "%s=%d", upgrade_ready_name, ready);
+	(void)snprintf(made->socket, sizeof(made->socket), "%s=%d", upgrade_socket_name, socket);
 	made->list[kept++] = made->listens;
-	made->list[kept] = made->ready;
+	made->list[kept] = made->socket;
 	return true;
 }
 
@@ -76,7 +79,8 @@ struct upgrade_plan {
 	int *fds;               /* to pass */
 	size_t n_fds;
 	int error;
-	int ready;              /* where it speaks */
+	int socket;             /* the heir's end */
+	int birth;              /* where it is announced, by its parent */
 };
 
 static void upgrade_pass(void *arg, int fd, const char *name)
@@ -84,7 +88,8 @@ static void upgrade_pass(void *arg, int fd, const char *name)
 	struct upgrade_plan *plan = arg;
 	int *grown = realloc(plan->fds, (plan->n_fds + 1) * sizeof(int));
 
-	(void)fprintf(plan->text, "%d %s\n", fd, name); /* fclose() tells */
+	(void)fprintf(plan->text, "%d%s%s\n", fd, name != NULL ? " " : "",
+	              name != NULL ? name : ""); /* fclose() tells */
 	if (grown == NULL) {
 		plan->error = ENOMEM;
 		return;
@@ -106,7 +111,7 @@ static int upgrade_plan(struct upgrade_plan *plan, const struct generation *gene
 	(void)fputs("ADIEU_LISTENS=", plan->text);
 	generation_pass(generation, upgrade_pass, plan);
 	if (fclose(plan->text) != 0 || plan->error != 0 ||
-	    !upgrade_make_environment(&plan->environment, plan->ready))
+	    !upgrade_make_environment(&plan->environment, plan->socket))
 		return ENOMEM;
 	return 0;
 }
@@ -127,12 +132,11 @@ static void upgrade_forget_signals(const sigset_t *mask)
 	(void)sigprocmask(SIG_SETMASK, mask, NULL); /* only EINVAL, for a wrong how */
 }
 
-/* What it says when it is ready, or why it never will be. */
-static bool upgrade_speak(int ready, int error)
+static bool upgrade_say(int fd, enum upgrade_what what, int error)
 {
-	const struct upgrade_word word = { .pid = getpid(), .error = error };
+	const struct upgrade_word word = { .what = what, .error = error };
 
-	return write(ready, &word, sizeof(word)) == (ssize_t)sizeof(word);
+	return send(fd, &word, sizeof(word), MSG_NOSIGNAL) == (ssize_t)sizeof(word);
 }
 
 static _Noreturn void upgrade_become(const struct upgrade_plan *plan, const sigset_t *mask)
@@ -142,25 +146,80 @@ static _Noreturn void upgrade_become(const struct upgrade_plan *plan, const sigs
 	upgrade_forget_signals(mask);
 	for (size_t i = 0; i < plan->n_fds; i++)
 		(void)fcntl(plan->fds[i], F_SETFD, 0); /* it is open */
-	(void)fcntl(plan->ready, F_SETFD, 0);
+	(void)fcntl(plan->socket, F_SETFD, 0);
 	(void)execve(plan->program, arguments, plan->environment.list);
-	(void)upgrade_speak(plan->ready, errno);
+	(void)upgrade_say(plan->socket, UPGRADE_FAILED, errno); /* else we have ended */
 	_exit(127);
 }
 
-/* Ours is nothing but its parent, and gone at once. */
+/* Who was born, and a hold on it that no later process of that number can be taken for. */
+struct upgrade_birth {
+	pid_t pid;              /* -1: nobody */
+	int error;
+};
+
+union upgrade_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(sizeof(int))];
+};
+
+static void upgrade_announce(int fd, pid_t pid)
+{
+	struct upgrade_birth birth = { .pid = pid, .error = errno };
+	struct iovec part = { .iov_base = &birth, .iov_len = sizeof(birth) };
+	union upgrade_control control = { .room = { 0 } };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pidfd >= 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &pidfd, sizeof(pidfd));
+	}
+	(void)sendmsg(fd, &message, MSG_NOSIGNAL); /* whoever waits for it sees us end */
+}
+
+/*
+ * Ours is nothing but its parent, and gone at once. As long as it is there nobody
+ * has waited for the heir, so its number is its own.
+ */
 static _Noreturn void upgrade_leave(const struct upgrade_plan *plan, const sigset_t *mask)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
 		upgrade_become(plan, mask);
-	if (pid < 0)
-		(void)upgrade_speak(plan->ready, errno);
+	upgrade_announce(plan->birth, pid);
 	_exit(0);
 }
 
 /* ---- in the parent ---- */
+
+/* errno, or 0. */
+static int upgrade_learn(int fd, struct upgrade_heir *heir)
+{
+	struct upgrade_birth birth = { .pid = -1 };
+	struct iovec part = { .iov_base = &birth, .iov_len = sizeof(birth) };
+	union upgrade_control control = { .room = { 0 } };
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	if (recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != (ssize_t)sizeof(birth))
+		return ECHILD; /* its parent was killed */
+	if (birth.pid < 0)
+		return birth.error;
+	heir->pid = birth.pid;
+	if (CMSG_FIRSTHDR(&message) != NULL)
+		memcpy(&heir->pidfd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
+	return 0;
+}
 
 /* errno, or 0. */
 static int upgrade_fork(const struct upgrade_plan *plan)
@@ -183,44 +242,132 @@ static int upgrade_fork(const struct upgrade_plan *plan)
 	return error;
 }
 
-int upgrade_start(const struct generation *generation, const char *path)
+/* errno, or 0. */
+static int upgrade_beget(struct upgrade_heir *heir, struct upgrade_plan *plan,
+                         const struct generation *generation)
+{
+	int births[2];
+	int error;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, births) != 0)
+		return errno;
+	plan->birth = births[1];
+	error = upgrade_plan(plan, generation);
+	if (error == 0)
+		error = upgrade_fork(plan);
+	if (error == 0)
+		error = upgrade_learn(births[0], heir);
+	(void)close(births[0]);
+	(void)close(births[1]);
+	free(plan->environment.list);
+	free(plan->environment.listens);
+	free(plan->fds);
+	return error;
+}
+
+bool upgrade_hear(const struct upgrade_heir *heir, struct upgrade_word *word)
+{
+	ssize_t n = recv(heir->fd, word, sizeof(*word), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n != (ssize_t)sizeof(*word))
+		*word = (struct upgrade_word){ .what = UPGRADE_ENDED };
+	return true;
+}
+
+void upgrade_answer(const struct upgrade_heir *heir, const struct upgrade_answer *answer)
+{
+	(void)send(heir->fd, answer, sizeof(*answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void upgrade_signal(const struct upgrade_heir *heir, int number)
+{
+	if (heir->pidfd >= 0)
+		(void)syscall(SYS_pidfd_send_signal, heir->pidfd, number, NULL,
+		              0); /* or it is gone */
+}
+
+void upgrade_kill(const struct upgrade_heir *heir)
+{
+	const struct upgrade_answer no = { .yes = 0 };
+
+	/* In this order: who asks behind our back is told. */
+	upgrade_answer(heir, &no);
+	upgrade_signal(heir, SIGKILL);
+}
+
+void upgrade_let_go(struct upgrade_heir *heir)
+{
+	if (heir->fd >= 0)
+		(void)close(heir->fd);
+	if (heir->pidfd >= 0)
+		(void)close(heir->pidfd);
+	*heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
+}
+
+bool upgrade_start(struct upgrade_heir *heir, const struct generation *generation, const char *path)
 {
 	struct upgrade_plan plan = { .path = path };
 	int ends[2];
 	int error;
 
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -1;
-	plan.ready = ends[1];
-	error = upgrade_plan(&plan, generation);
-	if (error == 0)
-		error = upgrade_fork(&plan);
-	free(plan.environment.list);
-	free(plan.environment.listens);
-	free(plan.fds);
+	*heir = (struct upgrade_heir){ .fd = -1, .pidfd = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		return false;
+	plan.socket = ends[1];
+	heir->fd = ends[0];
+	error = upgrade_beget(heir, &plan, generation);
+	if (error != 0)
+		upgrade_kill(heir); /* it may have been born all the same */
 	(void)close(ends[1]);
 	if (error == 0)
-		return ends[0];
-	(void)close(ends[0]);
+		return true;
+	upgrade_let_go(heir);
 	errno = error;
-	return -1;
+	return false;
 }
 
-bool upgrade_hear(int fd, struct upgrade_word *word)
+/* ---- in the heir ---- */
+
+/* -1: we are nobody's. */
+static int upgrade_find_socket(void)
 {
-	return read(fd, word, sizeof(*word)) == (ssize_t)sizeof(*word);
+	const char *text = getenv(upgrade_socket_name);
+	int fd = text != NULL ? (int)strtol(text, NULL, 10) : -1;
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* it is open, or is found not to be */
+	return fd;
+}
+
+enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer)
+{
+	const int fd = upgrade_find_socket();
+	ssize_t n;
+
+	*answer = (struct upgrade_answer){ .yes = 0 };
+	if (fd < 0)
+		return UPGRADE_ALONE;
+	(void)upgrade_say(fd, UPGRADE_ASKS, 0); /* an answer may be there in any case */
+	do
+		n = recv(fd, answer, sizeof(*answer), 0);
+	/* Who closes with our question unread resets; what it said before follows. */
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n < (ssize_t)sizeof(answer->yes))
+		return UPGRADE_ALONE; /* who started us is gone */
+	if (n < (ssize_t)sizeof(*answer) || answer->len > sizeof(answer->secrets))
+		answer->len = 0;
+	return answer->yes != 0 ? UPGRADE_YES : UPGRADE_NO;
 }
 
 void upgrade_finish(void)
 {
-	const char *text = getenv(upgrade_ready_name);
-	int fd;
+	const int fd = upgrade_find_socket();
 
-	if (text == NULL)
+	if (fd < 0)
 		return;
-	fd = (int)strtol(text, NULL, 10);
-	if (!upgrade_speak(fd, 0))
-		return; /* SIGPIPE is ignored: who started us is gone, and we are all there is */
+	(void)upgrade_say(fd, UPGRADE_READY, 0); /* or who started us is gone */
 	(void)close(fd);
-	(void)unsetenv(upgrade_ready_name); /* cannot fail */
+	(void)unsetenv(upgrade_socket_name); /* cannot fail */
 }

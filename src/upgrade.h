@@ -3,36 +3,95 @@
  * upgrade - another program in our place, and nobody refused
  *
  * A process is started from the file that we were started from, which may have
- * been replaced since. It inherits the listening descriptors and says, through
- * a pipe, when its own workers accept; only then do we stop doing so. What waits
- * in a backlog meanwhile is in a socket that both have. One that fails
- * leaves everything as it was.
+ * been replaced since. It inherits the listening descriptors, and a socket by
+ * which both find out who serves:
+ *
+ *	the heir                                     we
+ *	  reads its configuration, binds, loads
+ *	  "may I?"                        ---->
+ *	                                  <----      "yes", and the ticket keys
+ *	  accepts, beside us
+ *	  "I am ready"                    ---->      drain
+ *
+ * What waits in a backlog meanwhile is in a socket that both have. Until it was
+ * told yes it accepts nobody, so one that is late can be killed, and nobody
+ * notices; if that fails, it is told no when it asks, and ends. If we are gone
+ * when it asks, it serves. So there is always one who does.
  */
 #ifndef UPGRADE_H
 #define UPGRADE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct generation;
 
-/* What comes of it. */
-struct upgrade_word {
+/* The other process, as we see it. */
+struct upgrade_heir {
+	int fd;   /* where it speaks; -1: there is none */
+	int pidfd;              /* -1: the kernel has no such thing */
 	pid_t pid;
-	int error;              /* errno of what kept it from starting; 0: it is ready */
+};
+
+/* What it says. */
+enum upgrade_what {
+	UPGRADE_ASKS,
+	UPGRADE_READY,
+	UPGRADE_FAILED,         /* it could not be started */
+	UPGRADE_ENDED,          /* without a word */
+};
+
+struct upgrade_word {
+	enum upgrade_what what;
+	int error;              /* errno; UPGRADE_FAILED only */
+};
+
+enum { UPGRADE_SECRETS_ROOM = 480 };
+
+/* What it is told. It holds secrets: whoever had it wipes it. */
+struct upgrade_answer {
+	uint32_t yes;
+	uint32_t len;           /* of secrets */
+	uint64_t rotate_at;     /* when to change them, by poller_now() */
+	unsigned char secrets[UPGRADE_SECRETS_ROOM];
 };
 
 /*
  * Starts the program anew with the configuration in path, as a child of
- * whoever started us: a service manager follows nobody else's. Returns where it
- * speaks, the caller's to close; -1: errno.
+ * whoever started us: a service manager follows nobody else's. False: errno.
  */
-int upgrade_start(const struct generation *generation, const char *path);
+bool upgrade_start(struct upgrade_heir *heir, const struct generation *generation,
+                   const char *path);
 
-/* False: it has ended without a word. */
-bool upgrade_hear(int fd, struct upgrade_word *word);
+/* Does not wait. False: it has not said anything more. */
+bool upgrade_hear(const struct upgrade_heir *heir, struct upgrade_word *word);
 
-/* For the child: it is ready. Nothing, if we are nobody's child. */
+/* Once, to one that asks. Whether it is still there to hear is seen later. */
+void upgrade_answer(const struct upgrade_heir *heir, const struct upgrade_answer *answer);
+
+/* To it and to nobody that came after it. */
+void upgrade_signal(const struct upgrade_heir *heir, int number);
+
+/* It shall not serve, whatever it is at. */
+void upgrade_kill(const struct upgrade_heir *heir);
+
+/* It goes its own way. */
+void upgrade_let_go(struct upgrade_heir *heir);
+
+/* ---- for the heir; nothing happens to one that is nobody's ---- */
+
+enum upgrade_verdict {
+	UPGRADE_YES,
+	UPGRADE_NO,
+	UPGRADE_ALONE,          /* nobody is there to ask */
+};
+
+/* Before anybody is accepted; waits. With UPGRADE_YES there is an answer to be wiped. */
+enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer);
+
+/* All workers accept. */
 void upgrade_finish(void);
 
 #endif

@@ -17,8 +17,6 @@
 enum {
 	/* Lines of one kind a second; the rest are counted. */
 	WORKER_LOGGED = 100,
-	/* Between two looks for idle relays to end. */
-	WORKER_SPREAD_MS = 100,
 };
 
 /* ---- relays whose turns are long ---- */
@@ -113,55 +111,6 @@ static void worker_retire(struct handover *handover)
 }
 
 /* ---- draining ---- */
-
-/*
- * Clients whose idle connections are all ended at once come back all at once.
- * So each time as many of them are as it takes to be through in the end.
- */
-static uint64_t worker_count_due(struct worker *worker)
-{
-	enum { WHOLE = 1024 };
-	const uint64_t now = poller_now();
-	const uint64_t left = worker->spread_until > now ? worker->spread_until - now : 1;
-	uint64_t n_idle = 0;
-	uint64_t due;
-	struct relay *relay;
-
-	TAILQ_FOREACH(relay, &worker->relays, link)
-	n_idle += relay_is_idle(relay);
-	worker->spread_debt += n_idle * WORKER_SPREAD_MS * WHOLE / left;
-	due = worker->spread_debt / WHOLE;
-	worker->spread_debt %= WHOLE;
-	return due < n_idle ? due : n_idle;
-}
-
-static void worker_on_spread(void *arg)
-{
-	struct worker *worker = arg;
-	uint64_t due = worker_count_due(worker);
-	struct relay *relay = TAILQ_FIRST(&worker->relays);
-
-	poller_set(&worker->poller, &worker->spread_alarm, poller_now() + WORKER_SPREAD_MS);
-	while (relay != NULL && due > 0) {
-		struct relay *next = TAILQ_NEXT(relay, link);
-
-		if (relay_is_idle(relay)) {
-			relay_kill(relay, (struct ending){ .kind = ENDING_DRAIN });
-			due--;
-		}
-		relay = next;
-	}
-}
-
-static void worker_spread(struct worker *worker)
-{
-	const uint64_t spread = atomic_load(&worker->common->spread);
-
-	if (spread == 0)
-		return;
-	worker->spread_until = poller_now() + spread;
-	poller_set(&worker->poller, &worker->spread_alarm, poller_now() + WORKER_SPREAD_MS);
-}
 
 static void worker_drain(struct worker *worker)
 {
@@ -276,7 +225,6 @@ void worker_tell(struct worker *worker, enum worker_command command)
 static bool worker_make_poller(struct worker *worker)
 {
 	worker->command_watch = (struct watch){ worker_on_command, worker };
-	worker->spread_alarm = (struct alarm){ .ring = worker_on_spread, .owner = worker };
 	worker->limits_alarm = (struct alarm){ .ring = worker_on_limits, .owner = worker };
 	worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return poller_init(&worker->poller) && worker->command_fd >= 0 &&
@@ -342,6 +290,7 @@ static void *worker_main(void *arg)
 	while (!worker->draining || !TAILQ_EMPTY(&worker->relays))
 		worker_turn(worker, true);
 	worker_on_limits(worker);
+	atomic_store(&worker->ended, true);
 	/* Cannot be full: workers end once. */
 	if (write(worker->common->ended_fd, &one, sizeof(one)) < 0)
 		abort();
@@ -361,6 +310,11 @@ bool worker_start(struct worker *worker)
 	errno = error;
 	worker->started = error == 0;
 	return worker->started;
+}
+
+bool worker_has_ended(const struct worker *worker)
+{
+	return atomic_load(&worker->ended);
 }
 
 void worker_join(struct worker *worker)

@@ -105,6 +105,7 @@ struct worker {
 	unsigned n_handshakes; /* in progress */
 	pthread_t thread;
 	bool started;
+	atomic_bool ended;
 };
 
 /* Makes a worker that has nothing to listen on yet. NULL: out of memory or descriptors. */
@@ -134,6 +135,12 @@ void worker_tell(struct worker *worker, enum worker_command command);
 
 /* From the main thread: how often the worker came round so far; it is asked to once more. */
 unsigned worker_ping(struct worker *worker);
+
+/* From the main thread: it comes round no more. */
+bool worker_has_ended(const struct worker *worker);
+
+/* worker_spread.c: ends idle relays one by one, if that is wanted. */
+void worker_spread(struct worker *worker);
 
 /* Waits for the thread, if it was started. */
 void worker_join(struct worker *worker);

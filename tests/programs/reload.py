@@ -141,8 +141,8 @@ class Reload(harness.Checks):
     def test_what_takes_a_restart_is_said(self):
         config = self.plain_listener('a', self.backend.address)
         self.adieu = self.start('[global]\nworkers = 1\n', config)
-        self.reload('[global]\nworkers = 2\nlog-format = json\n', config)
-        for key in 'workers', 'log-format':
+        self.reload('[global]\nworkers = 2\ncore-dumps = no\n', config)
+        for key in 'workers', 'core-dumps':
             self.adieu.wait('reload', key=key, level='warning')
 
     def test_the_level_of_the_log_may_change(self):

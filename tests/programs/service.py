@@ -7,6 +7,7 @@ import pathlib
 import pwd
 import signal
 import socket
+import ssl
 import subprocess
 
 import harness
@@ -45,6 +46,13 @@ class Service(harness.Checks):
         self.expect_echo(client)
         return client
 
+    def is_served(self, listener):
+        try:
+            self.served(listener)
+        except ConnectionResetError:
+            return False
+        return True
+
     def end(self, client):
         before = len(self.adieu.found('relay', {}))
         client.shutdown(socket.SHUT_WR)
@@ -63,35 +71,37 @@ class Service(harness.Checks):
         self.adieu.wait('reload', result='done')
         self.expect_refused('narrow')
         self.end(clients[0])
-        self.served('narrow')
+        harness.wait_until(lambda: self.is_served('narrow'), 'its place')
 
     def test_one_address_cannot_take_every_place(self):
         self.adieu = self.start(self.plain_listener('a', self.backend.address, 'max-per-ip = 2'))
         clients = [self.served('a') for _ in range(2)]
         self.expect_refused('a')
-        self.adieu.wait('refused', listener='a', reason='max_per_ip')
+        [said] = self.adieu.wait('refused', listener='a', reason='max_per_ip')
+        self.assertRegex(said['client'], '^127.0.0.1:[0-9]+$')
         self.served('a', source='127.0.0.2')
         self.end(clients[0])
-        self.served('a')
+        harness.wait_until(lambda: self.is_served('a'), 'its place')
 
     def test_more_than_may_come_in_a_second_are_refused_until_it_is_over(self):
         self.adieu = self.start(
             self.plain_listener('narrow', self.backend.address, 'max-rate = 1'),
             self.plain_listener('wide', self.backend.address))
 
-        def is_served(listener):
-            try:
-                self.served(listener)
-            except ConnectionResetError:
-                return False
-            return True
-
-        self.assertTrue(is_served('narrow'))
+        self.assertTrue(self.is_served('narrow'))
         # However slow this machine is, two will come in one second.
-        harness.wait_until(lambda: not is_served('narrow'), 'a refusal')
+        harness.wait_until(lambda: not self.is_served('narrow'), 'a refusal')
         self.adieu.wait('refused', listener='narrow', reason='max_rate')
-        self.assertTrue(is_served('wide'))
-        harness.wait_until(lambda: is_served('narrow'), 'the next second')
+        self.assertTrue(self.is_served('wide'))
+        harness.wait_until(lambda: self.is_served('narrow'), 'the next second')
+
+    def may_shake(self):
+        context = ssl.create_default_context(cafile=self.cert)
+        try:
+            context.wrap_socket(self.connect('tls'), server_hostname='localhost').close()
+        except ConnectionResetError:
+            return False
+        return True
 
     def test_handshakes_that_never_end_take_no_more_than_their_places(self):
         self.adieu = self.start('[global]\nworkers = 1\nmax-handshakes = 3\nlog-level = debug\n',
@@ -100,9 +110,10 @@ class Service(harness.Checks):
         waiting = [self.connect('tls') for _ in range(3)]
         self.expect_refused('tls')
         self.adieu.wait('refused', listener='tls', reason='max_handshakes')
+        self.served('plain')
         waiting.pop().close()
         self.adieu.wait('handshake')
-        self.served('plain')
+        harness.wait_until(self.may_shake, 'its place')
         for client in waiting:
             client.close()
         self.adieu.wait('handshake', count=3)

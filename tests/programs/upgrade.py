@@ -14,7 +14,8 @@ import threading
 import harness
 
 
-class Upgrade(harness.Checks):
+class Checks(harness.Checks):
+    """Upgrades, and whoever comes and goes meanwhile."""
 
     def setUp(self):
         super().setUp()
@@ -57,6 +58,60 @@ class Upgrade(harness.Checks):
         self.heirs.append(int(self.adieu.wait('upgrade', count=n, result='done')[-1]['pid']))
         return self.heirs[-1]
 
+    def start_copy(self, *sections):
+        """From a file of our own, whose path is returned."""
+        program = self.path('adieu')
+        shutil.copy(harness.ADIEU, program)
+        original, harness.ADIEU = harness.ADIEU, program
+        try:
+            self.adieu = self.start(*sections)
+        finally:
+            harness.ADIEU = original
+        return program
+
+    def begin_load(self, n_guests=4, n_transfers=2):
+        """Guests, until end_load()."""
+        self.over = threading.Event()
+        self.trouble, self.n_done = [], n_transfers
+        self.crowd = [threading.Thread(target=self.attempt, args=(what,)) for what in
+                      [self.come_and_go] * n_guests + [self.transfer] * n_transfers]
+        for one in self.crowd:
+            one.start()
+
+    def attempt(self, what):
+        try:
+            what()
+        except Exception as error:
+            self.trouble.append(repr(error))
+
+    def come_and_go(self):
+        while not self.over.is_set():
+            client = self.connect()
+            self.expect_echo(client)
+            client.unwrap().close()
+            self.n_done += 1
+
+    def transfer(self):
+        data = os.urandom(1 << 16)
+        client = self.connect()
+        while not self.over.is_set():
+            self.expect_echo(client, data)
+        client.unwrap().close()
+
+    def end_load(self):
+        """Nobody was refused or cut."""
+        self.over.set()
+        for one in self.crowd:
+            one.join()
+        self.assertEqual(self.trouble, [])
+        self.assertGreater(self.n_done, 2)
+        # Some may have been counted at once.
+        for event in self.adieu.wait('relay', count=self.n_done):
+            self.assertEqual((event['client-end'], event['backend-end']), ('close_notify', 'fin'))
+
+
+class Upgrade(Checks):
+
     def test_a_new_process_takes_over_and_the_old_one_drains(self):
         self.adieu = self.start(self.listener('a', self.backend.address))
         before = self.connect()
@@ -89,19 +144,8 @@ class Upgrade(harness.Checks):
         self.adieu.wait('upgrade', result='failed', count=2)
         self.expect_echo(self.connect())
 
-    def start_copy(self):
-        """From a file of our own, whose path is returned."""
-        program = self.path('adieu')
-        shutil.copy(harness.ADIEU, program)
-        original, harness.ADIEU = harness.ADIEU, program
-        try:
-            self.adieu = self.start(self.listener('a', self.backend.address))
-        finally:
-            harness.ADIEU = original
-        return program
-
     def test_a_program_that_is_gone_changes_nothing(self):
-        os.unlink(self.start_copy())
+        os.unlink(self.start_copy(self.listener('a', self.backend.address)))
         self.adieu.process.send_signal(signal.SIGUSR2)
         self.adieu.wait('upgrade', result='failed', reason='No such file or directory')
         self.expect_echo(self.connect())
@@ -138,7 +182,7 @@ class Upgrade(harness.Checks):
         self.expect_echo(self.connect())
 
     def test_the_file_may_have_been_replaced(self):
-        program = self.start_copy()
+        program = self.start_copy(self.listener('a', self.backend.address))
         shutil.copy(harness.ADIEU, self.path('new'))
         os.rename(self.path('new'), program)
         heir = self.upgrade()
@@ -170,50 +214,32 @@ class Upgrade(harness.Checks):
                 del os.environ['NOTIFY_SOCKET']
             self.assertTrue(manager.recv(4096).startswith(b'READY=1'))
             heir = self.upgrade()
-            said = {manager.recv(4096).split(b'\n')[0] for _ in range(2)}
-            self.assertEqual(said, {b'READY=1', b'MAINPID=%d' % heir})
+            said = {manager.recv(4096).split(b'\n')[0] for _ in range(3)}
+            self.assertEqual(said, {b'STATUS=Upgrading: process %d gets ready' % heir, b'READY=1',
+                                    b'MAINPID=%d' % heir})
             self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
             os.kill(heir, signal.SIGTERM)
             self.assertTrue(manager.recv(4096).startswith(b'STOPPING=1'))
 
     def test_nobody_is_refused_or_cut_by_upgrades_under_load(self):
         self.adieu = self.start(self.listener('a', self.backend.address))
-        over = threading.Event()
-        trouble, done = [], [0]
-
-        def come_and_go():
-            while not over.is_set():
-                try:
-                    client = self.connect()
-                    self.expect_echo(client)
-                    client.unwrap().close()
-                    done[0] += 1
-                except Exception as error:
-                    trouble.append(repr(error))
-
-        def transfer():
-            data = os.urandom(1 << 16)
-            client = self.connect()
-            try:
-                while not over.is_set():
-                    self.expect_echo(client, data)
-                client.unwrap().close()
-            except Exception as error:
-                trouble.append(repr(error))
-
-        crowd = [threading.Thread(target=come_and_go) for _ in range(4)]
-        crowd += [threading.Thread(target=transfer) for _ in range(2)]
-        for one in crowd:
-            one.start()
+        self.begin_load()
         for _ in range(5):
             self.upgrade()
-        over.set()
-        for one in crowd:
-            one.join()
-        self.assertEqual(trouble, [])
-        self.assertGreater(done[0], 0)
-        for event in self.adieu.wait('relay', count=done[0] + 2):
-            self.assertEqual((event['client-end'], event['backend-end']), ('close_notify', 'fin'))
+        self.end_load()
+
+    def test_port_0_may_be_there_more_than_once(self):
+        self.adieu = self.start('[global]\nworkers = 2\n', *[
+            self.plain_listener(name, self.backend.address) for name in ('a', 'b', 'c')])
+        addresses = [self.adieu.address(name) for name in ('a', 'b', 'c')]
+        self.upgrade()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        for n, name in enumerate(['a', 'b', 'c']):
+            said = self.adieu.wait('listen', count=2, listener=name)[-1]['address']
+            self.assertEqual(harness.split_address(said), addresses[n])
+            for _ in range(8):          # each of the workers
+                with socket.create_connection(addresses[n], harness.PATIENCE) as client:
+                    self.expect_echo(client)
 
     def test_a_socket_of_the_service_managers_is_found_by_its_name(self):
         config = pathlib.Path(self.path('activated.conf'))
@@ -242,6 +268,24 @@ class Upgrade(harness.Checks):
                 process.terminate()
                 self.assertEqual(process.wait(harness.PATIENCE), 0)
                 process.stderr.close()
+
+    def test_several_sockets_of_one_name_are_not_left_to_themselves(self):
+        """The kernel would take connections on all of them, and adieu on one."""
+        config = pathlib.Path(self.path('activated.conf'))
+        config.write_text('[listener:a]\nmode = tcp\nbind = systemd:web\nbackend = 127.0.0.1:1\n')
+        with socket.create_server(('127.0.0.1', 0)) as one, \
+                socket.create_server(('127.0.0.1', 0)) as other:
+            def pass_them():
+                for number, fd in (103, one.fileno()), (104, other.fileno()), (3, 103), (4, 104):
+                    os.dup2(fd, number)
+
+            done = subprocess.run(
+                ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:web exec "$@"', 'sh',
+                 harness.ADIEU, '-c', str(config)], preexec_fn=pass_them, close_fds=False,
+                capture_output=True, text=True, timeout=harness.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('cannot listen on systemd:web: the service manager has passed several '
+                      'sockets of that name; give each its own', done.stderr)
 
     def test_a_socket_that_was_not_passed_is_missed_by_name(self):
         config = pathlib.Path(self.path('activated.conf'))

@@ -35,6 +35,9 @@ class Package(checks.Checks):
                          '')
         account = self.run_in('getent', 'passwd', 'adieu')
         self.assertRegex(account, '^adieu:.*:/nonexistent:.*nologin$')
+        for folder, mode in ('/run/adieu', '755'), ('/var/log/adieu', '750'):
+            self.assertEqual(self.run_in('stat', '--format=%U:%G %a', folder),
+                             f'adieu:adieu {mode}')
 
     def test_a_newcomer_has_a_service_after_what_the_readme_says(self):
         five_lines = readme_block('Use it', 'ini').replace('/etc/ssl/site', '/etc/adieu')

@@ -100,6 +100,20 @@ class Service(checks.Checks):
         self.assertEqual((self.show('ActiveState'), self.show('Result')), ('inactive', 'success'))
         self.wait_event('relay', client_end='drain', backend_end='drain')
 
+    def test_systemd_gives_it_the_time_that_a_drain_takes(self):
+        self.drop_in('TimeoutStopSec=1s')
+        self.serve_echo('drain-timeout = 8s')
+        client = self.connect()
+        self.exchange(client)
+        self.run_in('systemctl', 'stop', '--no-block', 'adieu')
+        self.wait_for('StatusText', 'Draining: 1 of 1 connections left')
+        self.wait_event('drain', phase='progress')      # after two seconds
+        self.exchange(client)
+        self.part(client)
+        self.wait_for('ActiveState', 'inactive')
+        self.assertEqual(self.show('Result'), 'success')
+        self.wait_event('relay', client_end='close_notify', backend_end='fin')
+
     def test_it_comes_back_from_a_restart_and_from_a_crash(self):
         self.serve_echo()
         pids = [self.show('MainPID')]
@@ -151,6 +165,15 @@ class Service(checks.Checks):
         self.assertIn('adieu.ini:2: [listener:https] bint',
                       self.run_in('journalctl', '--unit=adieu', '--output=cat'))
 
+    def test_a_reload_with_a_log_that_cannot_be_written_fails_and_the_old_one_goes_on(self):
+        self.serve_echo()
+        self.configure('[global]', 'log = file:/etc/adieu.log')
+        self.assertNotEqual(self.machine.enter(['systemctl', 'reload', 'adieu']).returncode, 0)
+        [said] = self.wait_event('reload', result='failed')
+        self.assertIn('cannot open log /etc/adieu.log', said['reason'])
+        self.expect_service()
+        self.wait_event('relay')
+
     # ---- what systemd does for it ----
 
     def test_systemd_may_open_the_port(self):
@@ -182,6 +205,24 @@ class Service(checks.Checks):
         self.run_in('systemctl', 'kill', '--kill-who=main', '--signal=USR2', 'adieu')
         harness.wait_until(lambda: self.show('MainPID') not in (old, '0'), 'another process')
         return old
+
+    def test_one_that_does_not_get_ready_is_killed_and_the_old_one_goes_on(self):
+        self.drop_in('WatchdogSec=1s')
+        self.serve_echo('upgrade-timeout = 2s')
+        old = self.show('MainPID')
+        self.run_in('sh', '-c', f'mv {checks.CONFIG} {checks.CONFIG}.good; mkfifo -m 644 '
+                    + checks.CONFIG)        # from which nothing comes
+        self.run_in('systemctl', 'kill', '--kill-who=main', '--signal=USR2', 'adieu')
+        [heir] = [event['pid'] for event in self.wait_event('upgrade', result='begun')]
+        self.assertIn('Upgrading', self.show('StatusText'))
+        self.wait_event('upgrade', result='failed')
+        self.wait_for_end(heir)
+        self.assertEqual((self.show('MainPID'), self.show('ActiveState')), (old, 'active'))
+        self.assertIn('upgrade failed', self.show('StatusText'))
+        self.expect_service()
+        self.run_in('mv', f'{checks.CONFIG}.good', checks.CONFIG)
+        self.wait_for_end(self.upgrade())
+        self.expect_service()
 
     def wait_for_end(self, pid):
         harness.wait_until(lambda: not self.machine.path(f'/proc/{pid}').exists(), 'its end')

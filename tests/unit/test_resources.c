@@ -58,11 +58,11 @@ END_TEST
 
 START_TEST(memory_is_that_of_peers_that_do_not_read)
 {
-	const uint64_t none = resources_check_memory(&config, 1, 0);
+	const uint64_t none = resources_check_memory(&config, 1, 0, 0);
 
-	ck_assert_uint_ge(resources_check_memory(&config, 1, 100) - none,
+	ck_assert_uint_ge(resources_check_memory(&config, 1, 100, 0) - none,
 	                  100 * 2 * listener.buffer_size);
-	ck_assert_uint_gt(resources_check_memory(&config, 4, 0), none);
+	ck_assert_uint_gt(resources_check_memory(&config, 4, 0, 0), none);
 }
 END_TEST
 

@@ -107,6 +107,43 @@ START_TEST(keys_of_another_process_are_others)
 }
 END_TEST
 
+START_TEST(keys_that_were_handed_on_open_what_was_sealed_before)
+{
+	unsigned char saved[TLS_TICKETS_ROOM];
+	struct tls_tickets *others = tls_tickets_new();
+	SSL_SESSION *session = make_session(versions[_i]);
+	size_t len;
+
+	rotate(1);
+	len = tls_tickets_save(tls_pair_tickets, saved);
+	ck_assert_uint_eq(len, 2 * KEY_LEN);
+	ck_assert(tls_tickets_restore(others, saved, len));
+	use(others);
+	ck_assert(is_resumed(versions[_i], session));
+	for (int i = 1; i < TLS_SESSION_LIFETIME / TLS_TICKETS_PERIOD; i++)
+		ck_assert(tls_tickets_rotate(others));
+	ck_assert(is_resumed(versions[_i], session));
+	ck_assert(tls_tickets_rotate(others));
+	ck_assert(!is_resumed(versions[_i], session));
+	use(tls_pair_tickets);
+	SSL_SESSION_free(session);
+	tls_tickets_free(others);
+}
+END_TEST
+
+START_TEST(what_are_no_keys_changes_nothing)
+{
+	unsigned char saved[TLS_TICKETS_ROOM + KEY_LEN] = { 0 };
+	SSL_SESSION *session = make_session(TLS1_3_VERSION);
+
+	ck_assert(!tls_tickets_restore(tls_pair_tickets, saved, 0));
+	ck_assert(!tls_tickets_restore(tls_pair_tickets, saved, KEY_LEN - 1));
+	ck_assert(!tls_tickets_restore(tls_pair_tickets, saved, sizeof(saved)));
+	ck_assert(is_resumed(TLS1_3_VERSION, session));
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 /* ---- keys from files ---- */
 
 /* Its bytes are fill; returns the path, which is room. */
@@ -206,6 +243,8 @@ int main(void)
 	tcase_add_loop_test(tcase, a_session_can_be_resumed_as_long_as_it_lives, 0, BOTH);
 	tcase_add_loop_test(tcase, one_that_is_resumed_gets_a_ticket_of_the_newest_key, 0, BOTH);
 	tcase_add_loop_test(tcase, keys_of_another_process_are_others, 0, BOTH);
+	tcase_add_loop_test(tcase, keys_that_were_handed_on_open_what_was_sealed_before, 0, BOTH);
+	tcase_add_test(tcase, what_are_no_keys_changes_nothing);
 	tcase_add_loop_test(tcase, the_first_file_seals_and_all_of_them_open, 0, BOTH);
 	tcase_add_test(tcase, a_file_that_is_no_key_is_refused);
 	suite_add_tcase(suite, tcase);

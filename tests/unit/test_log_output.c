@@ -334,7 +334,7 @@ END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("log_target");
+	Suite *suite = suite_create("log_output");
 	TCase *tcase = tcase_create("targets");
 	SRunner *runner = srunner_create(suite);
 	int failed;

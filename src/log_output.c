@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Where lines go, whichever it is. Targets are opened by whoever wants a log
+ * and used by its writer thread alone; blocking is allowed there, spinning is
+ * not: what a target does not take is counted as lost and forgotten.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log_impl.h"
+
+const char *log_output_reason(const char *path)
+{
+	static _Thread_local char reason[512];
+
+	(void)snprintf(reason, sizeof(reason), "cannot open log %s: %s", path, strerror(errno));
+	return reason;
+}
+
+const char *log_check(const struct log_settings *settings)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	if (settings->target != LOG_TO_FILE || access(settings->path, W_OK) == 0)
+		return NULL;
+	if (errno != ENOENT || snprintf(folder, sizeof(folder), "%s", settings->path) >= PATH_MAX)
+		return log_output_reason(settings->path);
+	slash = strrchr(folder, '/'); /* it is absolute */
+	slash[slash == folder] = '\0';
+	return access(folder, W_OK | X_OK) == 0 ? NULL : log_output_reason(settings->path);
+}
+
+static struct log_output *log_output_new(const struct log_settings *settings, const char **reason)
+{
+	switch (settings->target) {
+	case LOG_TO_STDERR:
+	case LOG_TO_FILE:    return log_stream_new(settings, reason);
+	case LOG_TO_SYSLOG:
+	case LOG_TO_JOURNAL: return log_datagram_new(settings, reason);
+	}
+	abort();
+}
+
+struct log_output *log_output_open(const struct log_settings *settings, const char **reason)
+{
+	struct log_output *target = log_output_new(settings, reason);
+
+	/* The journal has fields of its own, taken from a line in logfmt. */
+	if (target != NULL)
+		target->format = settings->target == LOG_TO_JOURNAL ? LOG_LOGFMT : settings->format;
+	return target;
+}
+
+unsigned log_output_write(struct log_output *target, const struct log_record *records, unsigned n)
+{
+	return target->ops->write(target, records, n);
+}
+
+void log_output_free(struct log_output *target)
+{
+	if (target != NULL)
+		target->ops->free(target);
+}
