@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a draft to a configuration: each section's struct is filled, key by
- * key of the option table, from the table's own fallback, then [defaults],
- * then the section, all through the same setters. What may stand where, and
- * what makes sense only together, is judged by config_check.c.
+ * From a draft to a configuration: a struct for each section, and who belongs
+ * to whom. Their values come from config_fill.c. What may stand where, and what
+ * makes sense only together, is judged by config_check.c.
  */
 #include "config.h"
 
@@ -12,106 +11,8 @@
 #include <string.h>
 
 #include "config_check.h"
-#include "config_draft.h"
-#include "config_options.h"
+#include "config_fill.h"
 #include "config_policy.h"
-
-/* ---- values ---- */
-
-/* Complaints name the key that was written, which need not be the row's. */
-static void config_set(struct draft *draft, const struct draft_section *section,
-                       const struct draft_entry *entry, const struct option_row *row, void *target,
-                       const char *value)
-{
-	const char *reason = row->set((char *)target + row->offset, value);
-
-	if (reason != NULL)
-		draft_fail_key(draft, section, entry->line, entry->key, "\"%s\" %s", value, reason);
-}
-
-/* Each word between commas. */
-static void config_set_list(struct draft *draft, const struct draft_section *section,
-                            const struct draft_entry *entry, const struct option_row *row,
-                            void *target)
-{
-	char *copy = strdup(entry->value);
-	char *rest = copy;
-	char *word;
-
-	if (copy == NULL)
-		draft->out_of_memory = true;
-	while (rest != NULL && (word = strsep(&rest, ",")) != NULL) {
-		size_t len;
-
-		word += strspn(word, " \t");
-		len = strlen(word);
-		while (len > 0 && (word[len - 1] == ' ' || word[len - 1] == '\t'))
-			word[--len] = '\0';
-		if (len == 0)
-			draft_fail_key(draft, section, entry->line, row->key.key,
-			               "has nothing where a value should be");
-		else
-			config_set(draft, section, entry, row, target, word);
-	}
-	free(copy);
-}
-
-static void config_fill_list(struct draft *draft, const struct draft_section *section,
-                             const struct option_row *row, void *target)
-{
-	for (size_t i = 0; section != NULL && i < section->n_entries; i++) {
-		struct draft_entry *entry = &section->entries[i];
-
-		if (strcmp(entry->key, row->key.key) != 0)
-			continue;
-		config_set_list(draft, section, entry, row, target);
-		memcpy(&entry->end, (char *)target + row->count, sizeof(entry->end));
-	}
-}
-
-/* Its mistakes are told already, by config_try_defaults(). */
-static void config_set_default(struct draft *draft, const struct draft_entry *entry,
-                               const struct option_row *row, void *target)
-{
-	if (row->set((char *)target + row->offset, entry->value) != NULL &&
-	    !draft_has_failed(draft, entry->line))
-		draft->out_of_memory = true;
-}
-
-/* From the farthest source to the nearest; one that is wrong leaves what was there. */
-static void config_fill_key(struct draft *draft, const struct draft_section *section,
-                            const struct option_row *row, void *target)
-{
-	const struct draft_section *defaults = draft_find_section(draft, "defaults");
-	const struct draft_entry *general = draft_find(defaults, row->key.key);
-	const struct draft_entry *entry = draft_find(section, row->key.key);
-
-	if (row->key.fallback != NULL &&
-	    row->set((char *)target + row->offset, row->key.fallback) != NULL)
-		abort(); /* the table contradicts itself */
-	if (general != NULL && row->key.in_defaults && section != defaults)
-		config_set_default(draft, general, row, target);
-	if (entry != NULL)
-		config_set(draft, section, entry, row, target, entry->value);
-}
-
-/* section may be NULL: everything falls back. */
-static void config_fill(struct draft *draft, const struct draft_section *section, const char *kind,
-                        void *target)
-{
-	for (size_t i = 0; i < n_option_rows; i++) {
-		const struct option_row *row = &option_rows[i];
-
-		if (row->set == NULL || strcmp(row->key.section, kind) != 0)
-			continue;
-		if (option_is_list(row))
-			config_fill_list(draft, section, row, target);
-		else
-			config_fill_key(draft, section, row, target);
-	}
-}
-
-/* ---- structs ---- */
 
 static void config_free_texts(struct text_list *list)
 {
