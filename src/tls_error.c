@@ -83,15 +83,16 @@ const char *tls_error_take(const char **alert)
 	/* Where another part of the library found the fault, what TLS calls it comes last. */
 	unsigned long error = ERR_GET_LIB(first) == ERR_LIB_SSL ? first : ERR_peek_last_error();
 	int reason = ERR_GET_REASON(error);
+	int description = reason - SSL_AD_REASON_OFFSET;
 	bool ours = ERR_GET_LIB(error) == ERR_LIB_SSL;
 
 	ERR_clear_error();
 	*alert = NULL;
 	if (!ours)
 		return NULL;
-	/* Reasons from here on are the alerts that came in. */
-	if (reason >= SSL_AD_REASON_OFFSET)
-		*alert = tls_alert_name(reason - SSL_AD_REASON_OFFSET);
+	/* So many reasons are the alerts that came in; beyond are those of all parts (err.h). */
+	if (description >= 0 && description <= UINT8_MAX)
+		*alert = tls_alert_name(description);
 	return tls_error_word(reason);
 }
 

@@ -62,6 +62,19 @@ START_TEST(an_alert_that_came_in_is_named)
 }
 END_TEST
 
+START_TEST(what_went_wrong_inside_is_no_alert)
+{
+	const char *alert;
+
+	ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
+	ck_assert_ptr_null(tls_error_take(&alert));
+	ck_assert_ptr_null(alert);
+	ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+	ck_assert_ptr_null(tls_error_take(&alert));
+	ck_assert_ptr_null(alert);
+}
+END_TEST
+
 START_TEST(a_peer_that_dislikes_our_certificate_is_told_from_others)
 {
 	ck_assert_str_eq(cause(ENDING_ALERT, "unknown_ca", "client"),
@@ -124,6 +137,7 @@ int main(void)
 	tcase_add_test(tcase, the_queue_is_taken_and_left_empty);
 	tcase_add_test(tcase, what_another_part_of_the_library_found_has_tlss_word);
 	tcase_add_test(tcase, an_alert_that_came_in_is_named);
+	tcase_add_test(tcase, what_went_wrong_inside_is_no_alert);
 	tcase_add_test(tcase, a_peer_that_dislikes_our_certificate_is_told_from_others);
 	tcase_add_test(tcase, who_just_leaves_in_a_handshake_has_closed);
 	tcase_add_test(tcase, a_sentence_names_the_file_and_the_first_cause);
