@@ -25,6 +25,7 @@ static void config_free_listener(struct listener_config *listener)
 {
 	free(listener->name);
 	free(listener->binds);
+	free(listener->routes);
 	config_free_texts(&listener->certs);
 	config_free_texts(&listener->keys);
 	config_free_texts(&listener->ocsps);
@@ -58,6 +59,18 @@ static void config_free_backend(struct backend_config *backend)
 	free(backend);
 }
 
+static void config_free_route(struct route_config *route)
+{
+	free(route->name);
+	config_free_texts(&route->listeners);
+	config_free_texts(&route->names);
+	config_free_texts(&route->client.ca);
+	config_free_texts(&route->client.crl);
+	config_free_texts(&route->client.allow);
+	config_free_texts(&route->alpn);
+	free(route);
+}
+
 void config_free(struct config *config)
 {
 	if (config == NULL)
@@ -66,8 +79,11 @@ void config_free(struct config *config)
 		config_free_listener(config->listeners[i]);
 	for (size_t i = 0; i < config->n_backends; i++)
 		config_free_backend(config->backends[i]);
+	for (size_t i = 0; i < config->n_routes; i++)
+		config_free_route(config->routes[i]);
 	free(config->listeners);
 	free(config->backends);
+	free(config->routes);
 	free(config->keylog);
 	free(config->user);
 	free(config->log.path);
@@ -165,10 +181,22 @@ static const struct backend_config *config_find_backend(const struct config *con
 	return NULL;
 }
 
+/* What the key "backend" of a listener or a route means; NULL: nothing, or nothing good. */
+static const struct backend_config *config_take_backend(struct config *config, struct draft *draft,
+                                                        const struct draft_section *section)
+{
+	const struct draft_entry *entry = draft_find(section, "backend");
+
+	if (entry == NULL)
+		return NULL;
+	return strchr(entry->value, ':') != NULL
+	               ? config_add_inline(config, draft, section, entry)
+	               : config_find_backend(config, draft, section, entry);
+}
+
 static void config_add_listener(struct config *config, struct draft *draft,
                                 const struct draft_section *section)
 {
-	const struct draft_entry *backend = draft_find(section, "backend");
 	struct listener_config *listener = calloc(1, sizeof(*listener));
 
 	if (listener != NULL)
@@ -181,12 +209,100 @@ static void config_add_listener(struct config *config, struct draft *draft,
 	config->listeners[config->n_listeners++] = listener;
 	config_fill(draft, section, "listener", listener);
 	config_policy_apply(draft, section, listener);
-	if (backend != NULL && strchr(backend->value, ':') != NULL)
-		listener->backend = config_add_inline(config, draft, section, backend);
-	else if (backend != NULL)
-		listener->backend = config_find_backend(config, draft, section, backend);
+	listener->backend = config_take_backend(config, draft, section);
 	config_check_listener(draft, section, config, listener);
 }
+
+/* ---- routes ---- */
+
+static struct listener_config *config_find_listener(const struct config *config,
+                                                    struct draft *draft,
+                                                    const struct draft_section *section,
+                                                    unsigned line, const char *name)
+{
+	struct nearest nearest = { .word = name };
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (strcmp(config->listeners[i]->name, name) == 0)
+			return config->listeners[i];
+		nearest_offer(&nearest, config->listeners[i]->name);
+	}
+	if (nearest.best != NULL)
+		draft_fail_key(draft, section, line, "listener",
+		               "there is no [listener:%s]; is \"%s\" meant?", name, nearest.best);
+	else
+		draft_fail_key(draft, section, line, "listener", "there is no [listener:%s]", name);
+	return NULL;
+}
+
+static void config_join(struct draft *draft, struct listener_config *listener,
+                        const struct route_config *route)
+{
+	const struct route_config **grown =
+		realloc(listener->routes, (listener->n_routes + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		draft->out_of_memory = true;
+		return;
+	}
+	listener->routes = grown;
+	grown[listener->n_routes++] = route;
+}
+
+static void config_join_all(const struct config *config, struct draft *draft,
+                            const struct draft_section *section, const struct route_config *route)
+{
+	for (size_t i = 0; i < route->listeners.n; i++) {
+		struct listener_config *listener = config_find_listener(
+			config, draft, section, draft_line_of(section, "listener", i),
+			route->listeners.texts[i]);
+
+		if (listener == NULL)
+			continue;
+		config_check_junction(draft, section, route, i, listener);
+		config_join(draft, listener, route);
+	}
+}
+
+static void config_add_route(struct config *config, struct draft *draft,
+                             const struct draft_section *section)
+{
+	struct route_config *route = calloc(1, sizeof(*route));
+
+	if (route != NULL)
+		route->name = strdup(section->name);
+	if (route == NULL || route->name == NULL) {
+		draft->out_of_memory = true;
+		free(route);
+		return;
+	}
+	config->routes[config->n_routes++] = route;
+	config_fill(draft, section, "route", route);
+	route->has_client = config_route_has_client(section);
+	route->backend = config_take_backend(config, draft, section);
+	config_check_route(draft, section, route);
+	config_join_all(config, draft, section, route);
+}
+
+const struct backend_config *config_backend_of(const struct listener_config *listener,
+                                               const struct route_config *route)
+{
+	return route != NULL && route->backend != NULL ? route->backend : listener->backend;
+}
+
+const struct client_config *config_client_of(const struct listener_config *listener,
+                                             const struct route_config *route)
+{
+	return route != NULL && route->has_client ? &route->client : &listener->client;
+}
+
+const struct text_list *config_alpn_of(const struct listener_config *listener,
+                                       const struct route_config *route)
+{
+	return route != NULL && route->alpn.n > 0 ? &route->alpn : &listener->alpn;
+}
+
+/* ---- the whole ---- */
 
 static bool config_is_named(const struct draft_section *section, const char *kind)
 {
@@ -203,6 +319,13 @@ static void config_build(struct config *config, struct draft *draft)
 	for (size_t i = 0; i < draft->n_sections; i++)
 		if (config_is_named(&draft->sections[i], "listener"))
 			config_add_listener(config, draft, &draft->sections[i]);
+	for (size_t i = 0; i < draft->n_sections; i++)
+		if (config_is_named(&draft->sections[i], "route"))
+			config_add_route(config, draft, &draft->sections[i]);
+	for (size_t i = 0; i < config->n_listeners; i++)
+		config_check_routed(draft,
+		                    draft_find_named(draft, "listener", config->listeners[i]->name),
+		                    config->listeners[i]);
 	if (draft_find_section(draft, "listener") == NULL)
 		draft_fail(draft, 0, "there is no [listener:NAME]");
 }
@@ -213,10 +336,11 @@ static struct config *config_alloc(const struct draft *draft)
 
 	if (config == NULL)
 		return NULL;
-	/* Each section makes one listener or backend, a listener perhaps both. */
+	/* Each section makes one thing, a listener or a route perhaps a backend too. */
 	config->listeners = calloc(draft->n_sections + 1, sizeof(struct listener_config *));
 	config->backends = calloc(draft->n_sections + 1, sizeof(struct backend_config *));
-	if (config->listeners == NULL || config->backends == NULL) {
+	config->routes = calloc(draft->n_sections + 1, sizeof(struct route_config *));
+	if (config->listeners == NULL || config->backends == NULL || config->routes == NULL) {
 		config_free(config);
 		return NULL;
 	}

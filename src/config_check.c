@@ -17,10 +17,8 @@ struct check_kind {
 	bool many;              /* and so each has a name */
 };
 static const struct check_kind check_kinds[] = {
-	{ "global", false },
-	{ "defaults", false },
-	{ "listener", true },
-	{ "backend", true },
+	{ "global", false }, { "defaults", false }, { "listener", true },
+	{ "route", true },   { "backend", true },
 };
 static const size_t n_check_kinds = sizeof(check_kinds) / sizeof(check_kinds[0]);
 
@@ -151,14 +149,6 @@ bool check_is_known(const struct draft *draft, const struct draft_section *secti
 	return entry == NULL || !draft_has_failed(draft, entry->line);
 }
 
-unsigned check_line_of(const struct draft_section *section, const char *key, size_t i)
-{
-	for (size_t k = 0; k < section->n_entries; k++)
-		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
-			return section->entries[k].line;
-	abort(); /* it comes from somewhere */
-}
-
 static int check_file(const char *path)
 {
 	struct stat status;
@@ -185,7 +175,7 @@ void check_all_readable(struct draft *draft, const struct draft_section *section
 		int error = check_file(paths->texts[i]);
 
 		if (error != 0)
-			draft_fail_key(draft, section, check_line_of(section, key, i), key,
+			draft_fail_key(draft, section, draft_line_of(section, key, i), key,
 			               "%s: %s", paths->texts[i], strerror(error));
 	}
 }
@@ -239,7 +229,7 @@ static void check_refuse_bind(struct draft *draft, const struct draft_section *s
                               const struct listener_config *listener, size_t i)
 {
 	const struct address *address = &listener->binds[i];
-	unsigned line = check_line_of(section, "bind", i);
+	unsigned line = draft_line_of(section, "bind", i);
 	char text[ADDRESS_TEXT_ROOM];
 	char bound_text[ADDRESS_TEXT_ROOM];
 
@@ -276,7 +266,6 @@ void config_check_listener(struct draft *draft, const struct draft_section *sect
                            const struct config *config, const struct listener_config *listener)
 {
 	check_required(draft, section, "bind");
-	check_required(draft, section, "backend");
 	for (size_t i = 0; i < listener->n_binds; i++)
 		check_bind_is_free(draft, section, config, listener, i);
 	if (!check_is_known(draft, section, "mode"))

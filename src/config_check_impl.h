@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * config_check_impl - what config_check.c and config_check_tls.c share
+ * config_check_impl - what config_check.c, config_check_route.c and
+ * config_check_tls.c share
  */
 #ifndef CONFIG_CHECK_IMPL_H
 #define CONFIG_CHECK_IMPL_H
@@ -19,9 +20,6 @@ void check_useless(struct draft *draft, const struct draft_section *section, con
 bool check_is_known(const struct draft *draft, const struct draft_section *section,
                     const char *key);
 
-/* The line that value i of a list comes from. */
-unsigned check_line_of(const struct draft_section *section, const char *key, size_t i);
-
 /* NULL is fine: there is no such file. */
 void check_readable(struct draft *draft, const struct draft_section *section, const char *key,
                     const char *path);
@@ -33,6 +31,10 @@ void check_all_readable(struct draft *draft, const struct draft_section *section
 /* Keys that need TLS, and of these the ones that need somebody to be verified. */
 void check_backend_tls(struct draft *draft, const struct draft_section *section,
                        const struct backend_config *backend);
+
+/* What a listener or a route says of its clients. */
+void check_client(struct draft *draft, const struct draft_section *section,
+                  const struct client_config *client);
 
 /* Of a listener with TLS, and of one without. */
 void check_tls(struct draft *draft, const struct draft_section *section,

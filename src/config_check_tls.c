@@ -16,7 +16,7 @@ static void check_server_names(struct draft *draft, const struct draft_section *
 	for (size_t i = 0; i < backend->n_servers; i++)
 		if (backend->server_name == NULL && backend->verify_name == NULL &&
 		    strncmp(backend->servers[i].text, "unix:", 5) == 0)
-			draft_fail_key(draft, section, check_line_of(section, "server", i),
+			draft_fail_key(draft, section, draft_line_of(section, "server", i),
 			               "server", "%s has no host name to verify; set server-name",
 			               backend->servers[i].text);
 	if (backend->server_name != NULL && strcmp(backend->server_name, "off") == 0 &&
@@ -76,7 +76,7 @@ static void check_folders(struct draft *draft, const struct draft_section *secti
 		else if (!S_ISDIR(status.st_mode))
 			error = ENOTDIR;
 		if (error != 0)
-			draft_fail_key(draft, section, check_line_of(section, key, i), key,
+			draft_fail_key(draft, section, draft_line_of(section, key, i), key,
 			               "%s: %s", paths->texts[i], strerror(error));
 	}
 }
@@ -85,7 +85,7 @@ static void check_one_for_each(struct draft *draft, const struct draft_section *
                                const char *key, size_t n, size_t n_certs)
 {
 	if (n > 0 && n != n_certs)
-		draft_fail_key(draft, section, check_line_of(section, key, n - 1), key,
+		draft_fail_key(draft, section, draft_line_of(section, key, n - 1), key,
 		               "there are %zu for %zu of cert: one for each, in their order, or "
 		               "none",
 		               n, n_certs);
@@ -105,17 +105,17 @@ static void check_certificates(struct draft *draft, const struct draft_section *
 	check_folders(draft, section, "cert-dir", &listener->cert_dirs);
 }
 
-static void check_client(struct draft *draft, const struct draft_section *section,
-                         const struct listener_config *listener)
+void check_client(struct draft *draft, const struct draft_section *section,
+                  const struct client_config *client)
 {
 	static const char *const client_keys[] = { "client-ca", "client-crl", "client-allow",
 		                                   "client-depth" };
 
-	check_all_readable(draft, section, "client-ca", &listener->client.ca);
-	check_all_readable(draft, section, "client-crl", &listener->client.crl);
+	check_all_readable(draft, section, "client-ca", &client->ca);
+	check_all_readable(draft, section, "client-crl", &client->crl);
 	if (!check_is_known(draft, section, "client-auth"))
 		return;
-	if (listener->client.auth != CLIENT_AUTH_NO) {
+	if (client->auth != CLIENT_AUTH_NO) {
 		if (draft_find(section, "client-ca") == NULL)
 			draft_fail_key(draft, section, section->line, "client-ca",
 			               "is missing: client-auth needs to know who issues "
@@ -139,10 +139,8 @@ void check_tls(struct draft *draft, const struct draft_section *section,
                const struct listener_config *listener)
 {
 	check_certificates(draft, section, listener);
-	check_client(draft, section, listener);
+	check_client(draft, section, &listener->client);
 	check_tickets(draft, section, listener);
-	if (listener->alpn.n == 0 && draft_find(section, "alpn") == NULL)
-		check_useless(draft, section, "alpn-mismatch", "is of no use without alpn");
 	config_check_versions(draft, section, listener);
 }
 

@@ -55,6 +55,9 @@ void listener_free(struct listener *listener);
 /* What relays need of it; all borrowed. */
 const struct listener_config *listener_config(const struct listener *listener);
 struct tls_context *listener_tls(const struct listener *listener);
-struct backend *listener_backend(const struct listener *listener);
+/* NULL: none, which is the default of tls_facts.route. */
+const struct route_config *listener_route(const struct listener *listener, unsigned route);
+/* Of clients on that route, who came through the handshake. */
+struct backend *listener_backend(const struct listener *listener, unsigned route);
 
 #endif
