@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * From a draft to a configuration: each section's struct is filled, key by
- * key of the option table, from the table's own fallback, then [defaults],
- * then the section, all through the same setters. What may stand where, and
- * what makes sense only together, is judged by config_check.c.
+ * From a draft to a configuration: a struct for each section, and who belongs
+ * to whom. Their values come from config_fill.c. What may stand where, and what
+ * makes sense only together, is judged by config_check.c.
  */
 #include "config.h"
 
@@ -12,106 +11,8 @@
 #include <string.h>
 
 #include "config_check.h"
-#include "config_draft.h"
-#include "config_options.h"
+#include "config_fill.h"
 #include "config_policy.h"
-
-/* ---- values ---- */
-
-/* Complaints name the key that was written, which need not be the row's. */
-static void config_set(struct draft *draft, const struct draft_section *section,
-                       const struct draft_entry *entry, const struct option_row *row, void *target,
-                       const char *value)
-{
-	const char *reason = row->set((char *)target + row->offset, value);
-
-	if (reason != NULL)
-		draft_fail_key(draft, section, entry->line, entry->key, "\"%s\" %s", value, reason);
-}
-
-/* Each word between commas. */
-static void config_set_list(struct draft *draft, const struct draft_section *section,
-                            const struct draft_entry *entry, const struct option_row *row,
-                            void *target)
-{
-	char *copy = strdup(entry->value);
-	char *rest = copy;
-	char *word;
-
-	if (copy == NULL)
-		draft->out_of_memory = true;
-	while (rest != NULL && (word = strsep(&rest, ",")) != NULL) {
-		size_t len;
-
-		word += strspn(word, " \t");
-		len = strlen(word);
-		while (len > 0 && (word[len - 1] == ' ' || word[len - 1] == '\t'))
-			word[--len] = '\0';
-		if (len == 0)
-			draft_fail_key(draft, section, entry->line, row->key.key,
-			               "has nothing where a value should be");
-		else
-			config_set(draft, section, entry, row, target, word);
-	}
-	free(copy);
-}
-
-static void config_fill_list(struct draft *draft, const struct draft_section *section,
-                             const struct option_row *row, void *target)
-{
-	for (size_t i = 0; section != NULL && i < section->n_entries; i++) {
-		struct draft_entry *entry = &section->entries[i];
-
-		if (strcmp(entry->key, row->key.key) != 0)
-			continue;
-		config_set_list(draft, section, entry, row, target);
-		memcpy(&entry->end, (char *)target + row->count, sizeof(entry->end));
-	}
-}
-
-/* Its mistakes are told already, by config_try_defaults(). */
-static void config_set_default(struct draft *draft, const struct draft_entry *entry,
-                               const struct option_row *row, void *target)
-{
-	if (row->set((char *)target + row->offset, entry->value) != NULL &&
-	    !draft_has_failed(draft, entry->line))
-		draft->out_of_memory = true;
-}
-
-/* From the farthest source to the nearest; one that is wrong leaves what was there. */
-static void config_fill_key(struct draft *draft, const struct draft_section *section,
-                            const struct option_row *row, void *target)
-{
-	const struct draft_section *defaults = draft_find_section(draft, "defaults");
-	const struct draft_entry *general = draft_find(defaults, row->key.key);
-	const struct draft_entry *entry = draft_find(section, row->key.key);
-
-	if (row->key.fallback != NULL &&
-	    row->set((char *)target + row->offset, row->key.fallback) != NULL)
-		abort(); /* the table contradicts itself */
-	if (general != NULL && row->key.in_defaults && section != defaults)
-		config_set_default(draft, general, row, target);
-	if (entry != NULL)
-		config_set(draft, section, entry, row, target, entry->value);
-}
-
-/* section may be NULL: everything falls back. */
-static void config_fill(struct draft *draft, const struct draft_section *section, const char *kind,
-                        void *target)
-{
-	for (size_t i = 0; i < n_option_rows; i++) {
-		const struct option_row *row = &option_rows[i];
-
-		if (row->set == NULL || strcmp(row->key.section, kind) != 0)
-			continue;
-		if (option_is_list(row))
-			config_fill_list(draft, section, row, target);
-		else
-			config_fill_key(draft, section, row, target);
-	}
-}
-
-/* ---- structs ---- */
 
 static void config_free_texts(struct text_list *list)
 {
@@ -124,6 +25,7 @@ static void config_free_listener(struct listener_config *listener)
 {
 	free(listener->name);
 	free(listener->binds);
+	free(listener->routes);
 	config_free_texts(&listener->certs);
 	config_free_texts(&listener->keys);
 	config_free_texts(&listener->ocsps);
@@ -157,6 +59,18 @@ static void config_free_backend(struct backend_config *backend)
 	free(backend);
 }
 
+static void config_free_route(struct route_config *route)
+{
+	free(route->name);
+	config_free_texts(&route->listeners);
+	config_free_texts(&route->names);
+	config_free_texts(&route->client.ca);
+	config_free_texts(&route->client.crl);
+	config_free_texts(&route->client.allow);
+	config_free_texts(&route->alpn);
+	free(route);
+}
+
 void config_free(struct config *config)
 {
 	if (config == NULL)
@@ -165,8 +79,11 @@ void config_free(struct config *config)
 		config_free_listener(config->listeners[i]);
 	for (size_t i = 0; i < config->n_backends; i++)
 		config_free_backend(config->backends[i]);
+	for (size_t i = 0; i < config->n_routes; i++)
+		config_free_route(config->routes[i]);
 	free(config->listeners);
 	free(config->backends);
+	free(config->routes);
 	free(config->keylog);
 	free(config->user);
 	free(config->log.path);
@@ -264,10 +181,22 @@ static const struct backend_config *config_find_backend(const struct config *con
 	return NULL;
 }
 
+/* What the key "backend" of a listener or a route means; NULL: nothing, or nothing good. */
+static const struct backend_config *config_take_backend(struct config *config, struct draft *draft,
+                                                        const struct draft_section *section)
+{
+	const struct draft_entry *entry = draft_find(section, "backend");
+
+	if (entry == NULL)
+		return NULL;
+	return strchr(entry->value, ':') != NULL
+	               ? config_add_inline(config, draft, section, entry)
+	               : config_find_backend(config, draft, section, entry);
+}
+
 static void config_add_listener(struct config *config, struct draft *draft,
                                 const struct draft_section *section)
 {
-	const struct draft_entry *backend = draft_find(section, "backend");
 	struct listener_config *listener = calloc(1, sizeof(*listener));
 
 	if (listener != NULL)
@@ -280,12 +209,100 @@ static void config_add_listener(struct config *config, struct draft *draft,
 	config->listeners[config->n_listeners++] = listener;
 	config_fill(draft, section, "listener", listener);
 	config_policy_apply(draft, section, listener);
-	if (backend != NULL && strchr(backend->value, ':') != NULL)
-		listener->backend = config_add_inline(config, draft, section, backend);
-	else if (backend != NULL)
-		listener->backend = config_find_backend(config, draft, section, backend);
+	listener->backend = config_take_backend(config, draft, section);
 	config_check_listener(draft, section, config, listener);
 }
+
+/* ---- routes ---- */
+
+static struct listener_config *config_find_listener(const struct config *config,
+                                                    struct draft *draft,
+                                                    const struct draft_section *section,
+                                                    unsigned line, const char *name)
+{
+	struct nearest nearest = { .word = name };
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		if (strcmp(config->listeners[i]->name, name) == 0)
+			return config->listeners[i];
+		nearest_offer(&nearest, config->listeners[i]->name);
+	}
+	if (nearest.best != NULL)
+		draft_fail_key(draft, section, line, "listener",
+		               "there is no [listener:%s]; is \"%s\" meant?", name, nearest.best);
+	else
+		draft_fail_key(draft, section, line, "listener", "there is no [listener:%s]", name);
+	return NULL;
+}
+
+static void config_join(struct draft *draft, struct listener_config *listener,
+                        const struct route_config *route)
+{
+	const struct route_config **grown =
+		realloc(listener->routes, (listener->n_routes + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		draft->out_of_memory = true;
+		return;
+	}
+	listener->routes = grown;
+	grown[listener->n_routes++] = route;
+}
+
+static void config_join_all(const struct config *config, struct draft *draft,
+                            const struct draft_section *section, const struct route_config *route)
+{
+	for (size_t i = 0; i < route->listeners.n; i++) {
+		struct listener_config *listener = config_find_listener(
+			config, draft, section, draft_line_of(section, "listener", i),
+			route->listeners.texts[i]);
+
+		if (listener == NULL)
+			continue;
+		config_check_junction(draft, section, route, i, listener);
+		config_join(draft, listener, route);
+	}
+}
+
+static void config_add_route(struct config *config, struct draft *draft,
+                             const struct draft_section *section)
+{
+	struct route_config *route = calloc(1, sizeof(*route));
+
+	if (route != NULL)
+		route->name = strdup(section->name);
+	if (route == NULL || route->name == NULL) {
+		draft->out_of_memory = true;
+		free(route);
+		return;
+	}
+	config->routes[config->n_routes++] = route;
+	config_fill(draft, section, "route", route);
+	route->has_client = config_route_has_client(section);
+	route->backend = config_take_backend(config, draft, section);
+	config_check_route(draft, section, route);
+	config_join_all(config, draft, section, route);
+}
+
+const struct backend_config *config_backend_of(const struct listener_config *listener,
+                                               const struct route_config *route)
+{
+	return route != NULL && route->backend != NULL ? route->backend : listener->backend;
+}
+
+const struct client_config *config_client_of(const struct listener_config *listener,
+                                             const struct route_config *route)
+{
+	return route != NULL && route->has_client ? &route->client : &listener->client;
+}
+
+const struct text_list *config_alpn_of(const struct listener_config *listener,
+                                       const struct route_config *route)
+{
+	return route != NULL && route->alpn.n > 0 ? &route->alpn : &listener->alpn;
+}
+
+/* ---- the whole ---- */
 
 static bool config_is_named(const struct draft_section *section, const char *kind)
 {
@@ -302,6 +319,13 @@ static void config_build(struct config *config, struct draft *draft)
 	for (size_t i = 0; i < draft->n_sections; i++)
 		if (config_is_named(&draft->sections[i], "listener"))
 			config_add_listener(config, draft, &draft->sections[i]);
+	for (size_t i = 0; i < draft->n_sections; i++)
+		if (config_is_named(&draft->sections[i], "route"))
+			config_add_route(config, draft, &draft->sections[i]);
+	for (size_t i = 0; i < config->n_listeners; i++)
+		config_check_routed(draft,
+		                    draft_find_named(draft, "listener", config->listeners[i]->name),
+		                    config->listeners[i]);
 	if (draft_find_section(draft, "listener") == NULL)
 		draft_fail(draft, 0, "there is no [listener:NAME]");
 }
@@ -312,10 +336,11 @@ static struct config *config_alloc(const struct draft *draft)
 
 	if (config == NULL)
 		return NULL;
-	/* Each section makes one listener or backend, a listener perhaps both. */
+	/* Each section makes one thing, a listener or a route perhaps a backend too. */
 	config->listeners = calloc(draft->n_sections + 1, sizeof(struct listener_config *));
 	config->backends = calloc(draft->n_sections + 1, sizeof(struct backend_config *));
-	if (config->listeners == NULL || config->backends == NULL) {
+	config->routes = calloc(draft->n_sections + 1, sizeof(struct route_config *));
+	if (config->listeners == NULL || config->backends == NULL || config->routes == NULL) {
 		config_free(config);
 		return NULL;
 	}

@@ -126,12 +126,27 @@ struct backend_config {
 	enum backend_alpn alpn;
 };
 
+/* [route:NAME]: clients of some listeners, by the name that they ask for. */
+struct route_config {
+	char *name;
+	struct text_list listeners; /* their names */
+	struct text_list names; /* "app.example.com", "*.example.com"; in lower case */
+	const struct backend_config
+		*backend; /* borrowed from struct config; NULL: the listener's */
+	bool has_client; /* client counts, all of it, and not the listener's */
+	struct client_config client;
+	struct text_list alpn; /* none: the listener's */
+};
+
 struct listener_config {
 	char *name;
 	enum listener_mode mode;
 	struct address *binds;
 	size_t n_binds;
-	const struct backend_config *backend; /* borrowed from struct config */
+	const struct backend_config
+		*backend; /* borrowed from struct config; NULL: routes have all */
+	const struct route_config **routes; /* likewise; a name is in one of them at most */
+	size_t n_routes;
 
 	struct text_list certs; /* PEM chains */
 	struct text_list keys; /* PEM, one for each of certs; none: they are in those */
@@ -180,6 +195,8 @@ struct config {
 	size_t n_listeners;
 	struct backend_config **backends; /* named ones, then inline ones */
 	size_t n_backends;
+	struct route_config **routes;
+	size_t n_routes;
 };
 
 /*
@@ -197,12 +214,20 @@ struct config *config_read(FILE *file, const char *path, FILE *errors);
 struct draft;
 struct config *config_read_draft(struct draft *draft, FILE *file, const char *path, FILE *errors);
 
+/* What counts for the clients of listener that are on route; NULL: on none. */
+const struct backend_config *config_backend_of(const struct listener_config *listener,
+                                               const struct route_config *route);
+const struct client_config *config_client_of(const struct listener_config *listener,
+                                             const struct route_config *route);
+const struct text_list *config_alpn_of(const struct listener_config *listener,
+                                       const struct route_config *route);
+
 /* NULL is fine. */
 void config_free(struct config *config);
 
 /* A key that may stand in a file; for tests, manual pages and completion. */
 struct config_key {
-	const char *section; /* "global", "listener", "backend" */
+	const char *section; /* "global", "listener", "route", "backend" */
 	const char *key;
 	const char *fallback; /* as written in a file; NULL: none */
 	bool in_defaults; /* may stand in [defaults] too */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "config_check.h"
+#include "config_check_impl.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -17,10 +17,8 @@ struct check_kind {
 	bool many;              /* and so each has a name */
 };
 static const struct check_kind check_kinds[] = {
-	{ "global", false },
-	{ "defaults", false },
-	{ "listener", true },
-	{ "backend", true },
+	{ "global", false }, { "defaults", false }, { "listener", true },
+	{ "route", true },   { "backend", true },
 };
 static const size_t n_check_kinds = sizeof(check_kinds) / sizeof(check_kinds[0]);
 
@@ -129,16 +127,14 @@ void config_check_draft(struct draft *draft)
 
 /* ---- keys that mean something only together ---- */
 
-static void check_required(struct draft *draft, const struct draft_section *section,
-                           const char *key)
+void check_required(struct draft *draft, const struct draft_section *section, const char *key)
 {
 	if (draft_find(section, key) == NULL)
 		draft_fail_key(draft, section, section->line, key, "is missing");
 }
 
-/* Keys that do nothing here would only seem to. */
-static void check_useless(struct draft *draft, const struct draft_section *section, const char *key,
-                          const char *why)
+void check_useless(struct draft *draft, const struct draft_section *section, const char *key,
+                   const char *why)
 {
 	const struct draft_entry *entry = draft_find(section, key);
 
@@ -146,22 +142,11 @@ static void check_useless(struct draft *draft, const struct draft_section *secti
 		draft_fail_key(draft, section, entry->line, key, "%s", why);
 }
 
-/* False: there is a value, but nobody knows which was meant. */
-static bool check_is_known(const struct draft *draft, const struct draft_section *section,
-                           const char *key)
+bool check_is_known(const struct draft *draft, const struct draft_section *section, const char *key)
 {
 	const struct draft_entry *entry = draft_find(section, key);
 
 	return entry == NULL || !draft_has_failed(draft, entry->line);
-}
-
-/* The line that value i of a list comes from. */
-static unsigned check_line_of(const struct draft_section *section, const char *key, size_t i)
-{
-	for (size_t k = 0; k < section->n_entries; k++)
-		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
-			return section->entries[k].line;
-	abort(); /* it comes from somewhere */
 }
 
 static int check_file(const char *path)
@@ -173,8 +158,8 @@ static int check_file(const char *path)
 	return S_ISDIR(status.st_mode) ? EISDIR : 0;
 }
 
-static void check_readable(struct draft *draft, const struct draft_section *section,
-                           const char *key, const char *path)
+void check_readable(struct draft *draft, const struct draft_section *section, const char *key,
+                    const char *path)
 {
 	const struct draft_entry *entry = draft_find(section, key);
 	int error = path != NULL ? check_file(path) : 0;
@@ -183,54 +168,16 @@ static void check_readable(struct draft *draft, const struct draft_section *sect
 		draft_fail_key(draft, section, entry->line, key, "%s: %s", path, strerror(error));
 }
 
-static void check_all_readable(struct draft *draft, const struct draft_section *section,
-                               const char *key, const struct text_list *paths)
+void check_all_readable(struct draft *draft, const struct draft_section *section, const char *key,
+                        const struct text_list *paths)
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		int error = check_file(paths->texts[i]);
 
 		if (error != 0)
-			draft_fail_key(draft, section, check_line_of(section, key, i), key,
+			draft_fail_key(draft, section, draft_line_of(section, key, i), key,
 			               "%s: %s", paths->texts[i], strerror(error));
 	}
-}
-
-/* What is to be verified, if nobody says, is the host that is connected to. */
-static void check_server_names(struct draft *draft, const struct draft_section *section,
-                               const struct backend_config *backend)
-{
-	for (size_t i = 0; i < backend->n_servers; i++)
-		if (backend->server_name == NULL && backend->verify_name == NULL &&
-		    strncmp(backend->servers[i].text, "unix:", 5) == 0)
-			draft_fail_key(draft, section, check_line_of(section, "server", i),
-			               "server", "%s has no host name to verify; set server-name",
-			               backend->servers[i].text);
-	if (backend->server_name != NULL && strcmp(backend->server_name, "off") == 0 &&
-	    backend->verify_name == NULL)
-		draft_fail_key(draft, section, draft_find(section, "server-name")->line,
-		               "server-name",
-		               "is off, so there is nothing to verify; set verify-name");
-}
-
-/* Keys that need TLS, and of these the ones that need somebody to be verified. */
-static void check_backend_tls(struct draft *draft, const struct draft_section *section,
-                              const struct backend_config *backend)
-{
-	static const char *const verify_keys[] = { "ca", "crl", "verify-name" };
-	static const char *const tls_keys[] = { "verify", "server-name", "cert",         "key",
-		                                "alpn",   "tls-min",     "session-reuse" };
-	const char *why =
-		backend->tls ? "is of no use with verify = no" : "is of no use without tls = yes";
-
-	if (backend->tls && backend->verify)
-		check_server_names(draft, section, backend);
-	for (size_t i = 0; !backend->tls && i < sizeof(tls_keys) / sizeof(tls_keys[0]); i++)
-		check_useless(draft, section, tls_keys[i], why);
-	for (size_t i = 0; i < sizeof(verify_keys) / sizeof(verify_keys[0]); i++)
-		if (!backend->tls || !backend->verify)
-			check_useless(draft, section, verify_keys[i], why);
-	if (backend->cert == NULL)
-		check_useless(draft, section, "key", "is of no use without cert");
 }
 
 void config_check_backend(struct draft *draft, const struct draft_section *section,
@@ -282,7 +229,7 @@ static void check_refuse_bind(struct draft *draft, const struct draft_section *s
                               const struct listener_config *listener, size_t i)
 {
 	const struct address *address = &listener->binds[i];
-	unsigned line = check_line_of(section, "bind", i);
+	unsigned line = draft_line_of(section, "bind", i);
 	char text[ADDRESS_TEXT_ROOM];
 	char bound_text[ADDRESS_TEXT_ROOM];
 
@@ -315,130 +262,10 @@ static void check_bind_is_free(struct draft *draft, const struct draft_section *
 	}
 }
 
-void config_check_versions(struct draft *draft, const struct draft_section *section,
-                           const struct listener_config *listener)
-{
-	const struct draft_entry *min = draft_find(section, "tls-min");
-	const struct draft_entry *max = draft_find(section, "tls-max");
-
-	if (listener->tls_min <= listener->tls_max)
-		return;
-	if (min != NULL)
-		draft_fail_key(draft, section, min->line, "tls-min", "is above tls-max");
-	else if (max != NULL)
-		draft_fail_key(draft, section, max->line, "tls-max", "is below tls-min");
-	/* Else [defaults] contradicts itself, where it is told. */
-}
-
-static void check_folders(struct draft *draft, const struct draft_section *section, const char *key,
-                          const struct text_list *paths)
-{
-	for (size_t i = 0; i < paths->n; i++) {
-		struct stat status;
-		int error = 0;
-
-		if (access(paths->texts[i], R_OK | X_OK) != 0 ||
-		    stat(paths->texts[i], &status) != 0)
-			error = errno;
-		else if (!S_ISDIR(status.st_mode))
-			error = ENOTDIR;
-		if (error != 0)
-			draft_fail_key(draft, section, check_line_of(section, key, i), key,
-			               "%s: %s", paths->texts[i], strerror(error));
-	}
-}
-
-static void check_one_for_each(struct draft *draft, const struct draft_section *section,
-                               const char *key, size_t n, size_t n_certs)
-{
-	if (n > 0 && n != n_certs)
-		draft_fail_key(draft, section, check_line_of(section, key, n - 1), key,
-		               "there are %zu for %zu of cert: one for each, in their order, or "
-		               "none",
-		               n, n_certs);
-}
-
-/* A staple that cannot be read is left out when it is loaded, and that is told. */
-static void check_certificates(struct draft *draft, const struct draft_section *section,
-                               const struct listener_config *listener)
-{
-	if (draft_find(section, "cert") == NULL && draft_find(section, "cert-dir") == NULL)
-		draft_fail_key(draft, section, section->line, "cert",
-		               "is missing; without TLS say mode = tcp");
-	check_one_for_each(draft, section, "key", listener->keys.n, listener->certs.n);
-	check_one_for_each(draft, section, "ocsp", listener->ocsps.n, listener->certs.n);
-	check_all_readable(draft, section, "cert", &listener->certs);
-	check_all_readable(draft, section, "key", &listener->keys);
-	check_folders(draft, section, "cert-dir", &listener->cert_dirs);
-}
-
-static void check_client(struct draft *draft, const struct draft_section *section,
-                         const struct listener_config *listener)
-{
-	static const char *const client_keys[] = { "client-ca", "client-crl", "client-allow",
-		                                   "client-depth" };
-
-	check_all_readable(draft, section, "client-ca", &listener->client.ca);
-	check_all_readable(draft, section, "client-crl", &listener->client.crl);
-	if (!check_is_known(draft, section, "client-auth"))
-		return;
-	if (listener->client.auth != CLIENT_AUTH_NO) {
-		if (draft_find(section, "client-ca") == NULL)
-			draft_fail_key(draft, section, section->line, "client-ca",
-			               "is missing: client-auth needs to know who issues "
-			               "certificates");
-		return;
-	}
-	for (size_t i = 0; i < sizeof(client_keys) / sizeof(client_keys[0]); i++)
-		check_useless(draft, section, client_keys[i],
-		              "is of no use without client-auth = require, or optional");
-}
-
-static void check_tickets(struct draft *draft, const struct draft_section *section,
-                          const struct listener_config *listener)
-{
-	check_all_readable(draft, section, "ticket-keys", &listener->ticket_keys);
-	if (check_is_known(draft, section, "tickets") && !listener->tickets)
-		check_useless(draft, section, "ticket-keys", "is of no use with tickets = no");
-}
-
-static void check_tls(struct draft *draft, const struct draft_section *section,
-                      const struct listener_config *listener)
-{
-	check_certificates(draft, section, listener);
-	check_client(draft, section, listener);
-	check_tickets(draft, section, listener);
-	if (listener->alpn.n == 0 && draft_find(section, "alpn") == NULL)
-		check_useless(draft, section, "alpn-mismatch", "is of no use without alpn");
-	config_check_versions(draft, section, listener);
-}
-
-static const char *const check_tls_keys[] = {
-	"cert",       "key",        "ocsp",          "cert-dir",     "unknown-sni", "tls-min",
-	"tls-max",    "ciphers",    "ciphersuites",  "groups",       "sigalgs",     "client-auth",
-	"client-ca",  "client-crl", "client-allow",  "client-depth", "tickets",     "ticket-keys",
-	"tls-policy", "alpn",       "alpn-mismatch",
-};
-
-bool config_key_wants_tls(const char *key)
-{
-	for (size_t i = 0; i < sizeof(check_tls_keys) / sizeof(check_tls_keys[0]); i++)
-		if (strcmp(check_tls_keys[i], key) == 0)
-			return true;
-	return false;
-}
-
-static void check_no_tls(struct draft *draft, const struct draft_section *section)
-{
-	for (size_t i = 0; i < sizeof(check_tls_keys) / sizeof(check_tls_keys[0]); i++)
-		check_useless(draft, section, check_tls_keys[i], "is of no use with mode = tcp");
-}
-
 void config_check_listener(struct draft *draft, const struct draft_section *section,
                            const struct config *config, const struct listener_config *listener)
 {
 	check_required(draft, section, "bind");
-	check_required(draft, section, "backend");
 	for (size_t i = 0; i < listener->n_binds; i++)
 		check_bind_is_free(draft, section, config, listener, i);
 	if (!check_is_known(draft, section, "mode"))

@@ -24,8 +24,27 @@ void config_check_versions(struct draft *draft, const struct draft_section *sect
 void config_check_backend(struct draft *draft, const struct draft_section *section,
                           const struct backend_config *backend);
 
-/* listener is the last one of config; it is compared with those before it. */
+/*
+ * listener is the last one of config; it is compared with those before it. What
+ * depends on its routes is left to config_check_routed().
+ */
 void config_check_listener(struct draft *draft, const struct draft_section *section,
                            const struct config *config, const struct listener_config *listener);
+
+/* True when a route says something of its clients' certificates: then that is all that counts. */
+bool config_route_has_client(const struct draft_section *section);
+
+/* A route by itself; it has no listener yet. */
+void config_check_route(struct draft *draft, const struct draft_section *section,
+                        const struct route_config *route);
+
+/* Value i of the route's listeners is that one, which does not have the route yet. */
+void config_check_junction(struct draft *draft, const struct draft_section *section,
+                           const struct route_config *route, size_t i,
+                           const struct listener_config *listener);
+
+/* A listener that has all its routes. */
+void config_check_routed(struct draft *draft, const struct draft_section *section,
+                         const struct listener_config *listener);
 
 #endif

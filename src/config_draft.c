@@ -146,12 +146,33 @@ const struct draft_section *draft_find_section(const struct draft *draft, const 
 	return NULL;
 }
 
+const struct draft_section *draft_find_named(const struct draft *draft, const char *kind,
+                                             const char *name)
+{
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		const struct draft_section *section = &draft->sections[i];
+
+		if (strcmp(section->kind, kind) == 0 && section->name != NULL &&
+		    strcmp(section->name, name) == 0)
+			return section;
+	}
+	return NULL;
+}
+
 const struct draft_entry *draft_find(const struct draft_section *section, const char *key)
 {
 	for (size_t i = 0; section != NULL && i < section->n_entries; i++)
 		if (strcmp(section->entries[i].key, key) == 0)
 			return &section->entries[i];
 	return NULL;
+}
+
+unsigned draft_line_of(const struct draft_section *section, const char *key, size_t i)
+{
+	for (size_t k = 0; k < section->n_entries; k++)
+		if (strcmp(section->entries[k].key, key) == 0 && i < section->entries[k].end)
+			return section->entries[k].line;
+	abort(); /* it comes from somewhere */
 }
 
 /* ---- errors ---- */

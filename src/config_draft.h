@@ -59,8 +59,15 @@ bool draft_has_failed(const struct draft *draft, unsigned line);
 /* The first section of this kind, or NULL. */
 const struct draft_section *draft_find_section(const struct draft *draft, const char *kind);
 
+/* The first section of this kind and name, or NULL. */
+const struct draft_section *draft_find_named(const struct draft *draft, const char *kind,
+                                             const char *name);
+
 /* The first entry of this key, or NULL. section may be NULL. */
 const struct draft_entry *draft_find(const struct draft_section *section, const char *key);
+
+/* The line that value i of a list comes from, once it is filled. */
+unsigned draft_line_of(const struct draft_section *section, const char *key, size_t i);
 
 /* True when there is any error; all are written to errors, in order of lines. */
 bool draft_report(struct draft *draft, const char *path, FILE *errors);

@@ -6,6 +6,7 @@
 
 #include "client_rule.h"
 #include "parse.h"
+#include "sni.h"
 
 /* ---- one setter for each kind of value ---- */
 
@@ -87,6 +88,20 @@ static const char *option_set_alpn(void *member, const char *value)
 		if (strcmp(list->texts[i], value) == 0)
 			return "is there already";
 	return option_set_texts(member, value);
+}
+
+static const char *option_set_name(void *member, const char *value)
+{
+	const struct text_list *list = member;
+	char lower[SNI_ROOM];
+	const char *reason;
+
+	sni_lower(value, strlen(value), lower);
+	reason = sni_check(lower);
+	for (size_t i = 0; reason == NULL && i < list->n; i++)
+		if (strcmp(list->texts[i], lower) == 0)
+			reason = "is there already";
+	return reason != NULL ? reason : option_set_texts(member, lower);
 }
 
 static const char *option_set_workers(void *member, const char *value)
@@ -253,6 +268,14 @@ static const char *option_set_server(void *member, const char *value)
 #define BACKEND(key, fallback, member, set) \
 	{ { "backend", key, fallback, false }, offsetof(struct backend_config, member), 0, set }
 
+#define ROUTE(key, fallback, member, set) \
+	{ { "route", key, fallback, false }, offsetof(struct route_config, member), 0, set }
+#define ROUTE_TEXTS(key, member, set)                                            \
+	{ { "route", key, NULL, false },                                         \
+	  offsetof(struct route_config, member),                                 \
+	  offsetof(struct route_config, member) + offsetof(struct text_list, n), \
+	  set }
+
 #define LISTENER_TEXTS(key, member, set)                                            \
 	{ { "listener", key, NULL, false },                                         \
 	  offsetof(struct listener_config, member),                                 \
@@ -319,6 +342,16 @@ const struct option_row option_rows[] = {
 	DEFAULTS("client-auth", "no", client.auth, option_set_client_auth),
 	DEFAULTS("client-depth", "4", client.depth, option_set_depth),
 	DEFAULTS("buffer-size", "256k", buffer_size, option_set_buffer_size),
+
+	ROUTE_TEXTS("listener", listeners, option_set_texts),
+	ROUTE_TEXTS("sni", names, option_set_name),
+	ROUTE("backend", NULL, backend, NULL),
+	ROUTE("client-auth", NULL, client.auth, option_set_client_auth),
+	ROUTE_TEXTS("client-ca", client.ca, option_set_texts),
+	ROUTE_TEXTS("client-crl", client.crl, option_set_texts),
+	ROUTE_TEXTS("client-allow", client.allow, option_set_client_allow),
+	ROUTE("client-depth", "4", client.depth, option_set_depth),
+	ROUTE_TEXTS("alpn", alpn, option_set_alpn),
 
 	{ { "backend", "server", NULL, false },
 	  0,

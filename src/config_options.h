@@ -9,7 +9,7 @@
 
 /*
  * Parses value into the struct of a section (struct config, listener_config,
- * backend_config). Returns NULL, or the reason as it may follow the quoted
+ * route_config, backend_config). Returns NULL, or the reason as it may follow the quoted
  * value, "is not a number", and stores nothing. A list option is called once
  * for each word.
  */

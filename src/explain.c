@@ -87,6 +87,14 @@ static bool explain_policy(const struct explainer *explainer,
 	return true;
 }
 
+/* What a route does not say; of clients' certificates it says all or nothing. */
+static bool explain_is_listeners(const struct draft_section *section, const char *kind,
+                                 const char *key)
+{
+	return strcmp(kind, "route") == 0 && draft_find(section, key) == NULL &&
+	       (strncmp(key, "client-", 7) != 0 || !config_route_has_client(section));
+}
+
 /* listener: whose section it is; NULL: it is of another kind. */
 static void explain_section(const struct explainer *explainer, const struct draft_section *section,
                             const char *kind, const struct listener_config *listener)
@@ -101,11 +109,43 @@ static void explain_section(const struct explainer *explainer, const struct draf
 			continue;
 		if (listener != NULL && explain_policy(explainer, listener, key))
 			continue;
-		if (option_is_list(row))
+		if (explain_is_listeners(section, kind, key))
+			explain_value(explainer, key, "-", "as the listener has it", 0);
+		else if (option_is_list(row))
 			explain_list(explainer, section, key);
 		else
 			explain_key(explainer, section, &row->key);
 	}
+}
+
+/* For the table of names; see tls_explain.h. */
+struct explain_place {
+	const struct explainer *explainer;
+	const struct draft_section *listener;
+};
+
+static const char *explain_origin(void *arg, const struct route_config *route, const char *key,
+                                  size_t i, char room[TLS_ORIGIN_ROOM])
+{
+	const struct explain_place *place = arg;
+	const struct draft *draft = place->explainer->draft;
+	const struct option_row *row = option_find(route != NULL ? "route" : "listener", key);
+	const struct draft_section *section =
+		route != NULL ? draft_find_named(draft, "route", route->name) : place->listener;
+	const struct draft_entry *own = draft_find(section, key);
+	const struct draft_entry *general =
+		row->key.in_defaults ? draft_find(draft_find_section(draft, "defaults"), key)
+				     : NULL;
+
+	if (option_is_list(row))
+		(void)snprintf(room, TLS_ORIGIN_ROOM, "line %u", draft_line_of(section, key, i));
+	else if (own != NULL)
+		(void)snprintf(room, TLS_ORIGIN_ROOM, "line %u", own->line);
+	else if (general != NULL)
+		(void)snprintf(room, TLS_ORIGIN_ROOM, "[defaults], line %u", general->line);
+	else
+		(void)snprintf(room, TLS_ORIGIN_ROOM, "default");
+	return room;
 }
 
 static void explain_title(const struct explainer *explainer, const struct draft_section *section)
@@ -116,23 +156,14 @@ static void explain_title(const struct explainer *explainer, const struct draft_
 	(void)fprintf(explainer->out, "\n%-63s line %u\n", title, section->line);
 }
 
-/* The section of the listener of this name. */
-static const struct draft_section *explain_find(const struct draft *draft, const char *name)
-{
-	for (size_t i = 0; i < draft->n_sections; i++) {
-		const struct draft_section *section = &draft->sections[i];
-
-		if (strcmp(section->kind, "listener") == 0 && strcmp(section->name, name) == 0)
-			return section;
-	}
-	return NULL;
-}
-
 static bool explain_listener(const struct explainer *explainer, const char *path,
                              const struct listener_config *listener, struct tls_store *store,
                              FILE *errors)
 {
-	const struct draft_section *section = explain_find(explainer->draft, listener->name);
+	const struct draft_section *section =
+		draft_find_named(explainer->draft, "listener", listener->name);
+	struct explain_place place = { explainer, section };
+	const struct tls_origin origin = { explain_origin, &place };
 	char reason[TLS_REASON_ROOM];
 
 	explain_title(explainer, section);
@@ -140,10 +171,22 @@ static bool explain_listener(const struct explainer *explainer, const char *path
 	if (listener->mode != LISTENER_TLS)
 		return true;
 	(void)fprintf(explainer->out, "\n");
-	if (tls_explain(listener, store, explainer->out, reason))
+	if (tls_explain(listener, store, &origin, explainer->out, reason))
 		return true;
 	(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, listener->name, reason);
 	return false;
+}
+
+static void explain_kind(const struct explainer *explainer, const char *kind)
+{
+	const struct draft *draft = explainer->draft;
+
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		if (strcmp(draft->sections[i].kind, kind) != 0)
+			continue;
+		explain_title(explainer, &draft->sections[i]);
+		explain_section(explainer, &draft->sections[i], kind, NULL);
+	}
 }
 
 static bool explain_config(const struct explainer *explainer, const char *path,
@@ -163,12 +206,8 @@ static bool explain_config(const struct explainer *explainer, const char *path,
 	for (size_t i = 0; store != NULL && i < config->n_listeners; i++)
 		fine = explain_listener(explainer, path, config->listeners[i], store, errors) &&
 		       fine;
-	for (size_t i = 0; i < draft->n_sections; i++) {
-		if (strcmp(draft->sections[i].kind, "backend") != 0)
-			continue;
-		explain_title(explainer, &draft->sections[i]);
-		explain_section(explainer, &draft->sections[i], "backend", NULL);
-	}
+	explain_kind(explainer, "route");
+	explain_kind(explainer, "backend");
 	if (store == NULL)
 		(void)fprintf(errors, "%s: out of memory\n", path);
 	tls_store_free(store);

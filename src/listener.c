@@ -39,7 +39,7 @@ struct listener {
 	struct quota *quota;            /* another */
 	const struct listener_config *config;
 	struct tls_context *tls;
-	struct backend *backend;
+	struct backend **backends; /* of no route, and of each; there may be none of the first */
 	struct alarm resume;
 	bool paused;
 	bool retired;
@@ -58,9 +58,14 @@ struct tls_context *listener_tls(const struct listener *listener)
 	return listener->tls;
 }
 
-struct backend *listener_backend(const struct listener *listener)
+const struct route_config *listener_route(const struct listener *listener, unsigned route)
 {
-	return listener->backend;
+	return route > 0 ? listener->config->routes[route - 1] : NULL;
+}
+
+struct backend *listener_backend(const struct listener *listener, unsigned route)
+{
+	return listener->backends[route];
 }
 
 static void listener_say(const struct listener *listener, enum log_level level, const char *event,
@@ -228,6 +233,54 @@ static void listener_on_event(void *arg, uint32_t what)
 			return;
 }
 
+/* Routes to the same backend share what it has, and take turns there. */
+static struct backend *listener_find_backend(const struct listener *listener, size_t n,
+                                             const struct backend_config *config)
+{
+	for (size_t i = 0; i < n; i++)
+		if (listener->backends[i] != NULL &&
+		    backend_config(listener->backends[i]) == config)
+			return listener->backends[i];
+	return NULL;
+}
+
+static bool listener_load_backends(struct listener *listener, char *reason)
+{
+	const struct listener_config *config = listener->config;
+
+	listener->backends = calloc(config->n_routes + 1, sizeof(struct backend *));
+	if (listener->backends == NULL) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return false;
+	}
+	for (unsigned i = 0; i <= config->n_routes; i++) {
+		const struct backend_config *wanted =
+			config_backend_of(config, listener_route(listener, i));
+		struct backend *backend = listener_find_backend(listener, i, wanted);
+
+		if (wanted == NULL)
+			continue; /* tls_hello.c lets nobody in who would go there */
+		if (backend == NULL)
+			backend = backend_new(wanted, reason);
+		if (backend == NULL)
+			return false;
+		backend_set_user_timeout(backend, config->user_timeout);
+		listener->backends[i] = backend;
+	}
+	return true;
+}
+
+static void listener_free_backends(struct listener *listener)
+{
+	/* From the last one, for the first of those that share one has made it. */
+	for (size_t i = listener->config->n_routes + 1; listener->backends != NULL && i-- > 0;)
+		if (listener->backends[i] != NULL &&
+		    listener_find_backend(listener, i, backend_config(listener->backends[i])) ==
+		            NULL)
+			backend_free(listener->backends[i]);
+	free(listener->backends);
+}
+
 static bool listener_load(struct listener *listener, const struct tls_supply *supply, char *reason)
 {
 	const struct listener_config *config = listener->config;
@@ -238,11 +291,7 @@ static bool listener_load(struct listener *listener, const struct tls_supply *su
 		if (listener->tls == NULL)
 			return false;
 	}
-	listener->backend = backend_new(config->backend, reason);
-	if (listener->backend == NULL)
-		return false;
-	backend_set_user_timeout(listener->backend, config->user_timeout);
-	return true;
+	return listener_load_backends(listener, reason);
 }
 
 struct listener *listener_new(struct generation *generation, const struct listener_config *config,
@@ -331,7 +380,7 @@ static void listener_stop(struct listener *listener)
 	}
 }
 
-static void listener_drop(struct listener *listener)
+void listener_leave(struct listener *listener)
 {
 	if (--listener->n_relays == 0 && listener->retired)
 		listener_free(listener);
@@ -346,13 +395,12 @@ void listener_retire(struct listener *listener)
 		while (listener->points[i].fd >= 0 && listener_accept(&listener->points[i]))
 			continue;
 	listener_stop(listener);
-	listener_drop(listener);
+	listener_leave(listener);
 }
 
-void listener_leave(struct listener *listener, const struct sockaddr *peer, bool counted)
+void listener_return_place(struct listener *listener, const struct sockaddr *peer, bool counted)
 {
 	quota_leave(listener->quota, peer, counted);
-	listener_drop(listener);
 }
 
 void listener_free(struct listener *listener)
@@ -360,7 +408,7 @@ void listener_free(struct listener *listener)
 	if (listener == NULL)
 		return;
 	listener_stop(listener);
-	backend_free(listener->backend);
+	listener_free_backends(listener);
 	tls_context_free(listener->tls);
 	quota_release(listener->quota);
 	generation_release(listener->generation);

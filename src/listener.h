@@ -46,8 +46,10 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
  */
 void listener_retire(struct listener *listener);
 
-/* A relay of peer's does not use it any more, and it may be gone; counted as in relay_start(). */
-void listener_leave(struct listener *listener, const struct sockaddr *peer, bool counted);
+/* The place of a relay of peer's in its counts is free; counted as in relay_start(). */
+void listener_return_place(struct listener *listener, const struct sockaddr *peer, bool counted);
+/* A relay does not use it any more, and it may be gone. */
+void listener_leave(struct listener *listener);
 
 /* At once, without looking at what waits; no relay uses it. NULL is fine. */
 void listener_free(struct listener *listener);
@@ -55,6 +57,9 @@ void listener_free(struct listener *listener);
 /* What relays need of it; all borrowed. */
 const struct listener_config *listener_config(const struct listener *listener);
 struct tls_context *listener_tls(const struct listener *listener);
-struct backend *listener_backend(const struct listener *listener);
+/* NULL: none, which is the default of tls_facts.route. */
+const struct route_config *listener_route(const struct listener *listener, unsigned route);
+/* Of clients on that route, who came through the handshake. */
+struct backend *listener_backend(const struct listener *listener, unsigned route);
 
 #endif

@@ -321,7 +321,7 @@ static void relay_free(struct relay *relay)
 	socket_free(relay->client);
 	if (relay->state == RELAY_HANDSHAKING)
 		relay->worker->n_handshakes--;
-	listener_leave(relay->listener, &relay->peer.any, relay->counted);
+	listener_leave(relay->listener);
 	free(relay);
 }
 
@@ -337,11 +337,17 @@ static void relay_count(const struct relay *relay)
 		counters->aborted++;
 }
 
+static void relay_return_place(struct relay *relay)
+{
+	worker_remove(relay->worker, relay);
+	listener_return_place(relay->listener, &relay->peer.any, relay->counted);
+}
+
 /* A relay came to be once it looked for a server. */
 static void relay_finish(struct relay *relay)
 {
 	/* Whoever reads of its end may count on its place being free. */
-	worker_remove(relay->worker, relay);
+	relay_return_place(relay);
 	if (relay->up.ending.kind != ENDING_NONE) {
 		relay_count(relay);
 		relay_log_end(relay);
@@ -440,7 +446,8 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 
 	if (relay == NULL) {
 		(void)atomic_fetch_sub(&worker->common->n_connections, 1);
-		listener_leave(listener, &peer->any, counted);
+		listener_return_place(listener, &peer->any, counted);
+		listener_leave(listener);
 		(void)close(fd);
 		return false;
 	}
@@ -454,7 +461,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	relay->started = relay->since = poller_now();
 	TAILQ_INSERT_TAIL(&worker->relays, relay, link);
 	if (!relay_open_client(relay, fd)) {
-		worker_remove(worker, relay);
+		relay_return_place(relay);
 		relay_free(relay);
 		return false;
 	}

@@ -50,8 +50,9 @@ static bool relay_watch_backend(struct relay *relay)
 
 static enum relay_verdict relay_try_next(struct relay *relay)
 {
-	struct backend *backend = listener_backend(relay->listener);
 	const struct tls_facts *client = socket_tls_facts(relay->client);
+	struct backend *backend =
+		listener_backend(relay->listener, client != NULL ? client->route : 0);
 
 	relay->hello = false;
 	for (;;) {

@@ -4,9 +4,15 @@
 #include "relay_impl.h"
 #include "tls_error.h"
 
-static const char *relay_name(const struct relay *relay)
+/* Where it came in. */
+static void relay_log_origin(struct log_line *line, const struct relay *relay)
 {
-	return listener_config(relay->listener)->name;
+	const struct tls_facts *client = socket_tls_facts(relay->client);
+
+	log_number(line, "id", relay->id);
+	log_text(line, "listener", listener_config(relay->listener)->name);
+	if (client != NULL && client->route > 0)
+		log_text(line, "route", listener_route(relay->listener, client->route)->name);
 }
 
 static void relay_log_peer(struct log_line *line, const char *key, const struct relay *relay)
@@ -118,8 +124,7 @@ void relay_log_end(const struct relay *relay)
 	log_begin(&line, refused ? LEVEL_WARNING : LEVEL_INFO, "relay");
 	if (!line.wanted)
 		return;
-	log_number(&line, "id", relay->id);
-	log_text(&line, "listener", relay_name(relay));
+	relay_log_origin(&line, relay);
 	relay_log_peer(&line, "client", relay);
 	relay_log_server(&line, "backend", relay);
 	relay_log_tls(&line, relay);
@@ -141,8 +146,7 @@ void relay_log_truncation(const struct relay *relay, enum relay_side side)
 	struct log_line line;
 
 	log_begin(&line, LEVEL_WARNING, "truncation");
-	log_number(&line, "id", relay->id);
-	log_text(&line, "listener", relay_name(relay));
+	relay_log_origin(&line, relay);
 	relay_log_side(&line, relay, side);
 	log_flag(&line, "in-record", socket_cut_in_record(flow->source));
 	log_number(&line, "received", flow->read);
@@ -166,8 +170,7 @@ void relay_log_handshake(const struct relay *relay, enum relay_side side, struct
 	if (!probe)
 		causes_add(&relay->worker->causes, name, cause, 1);
 	log_begin(&line, probe ? LEVEL_DEBUG : LEVEL_INFO, "handshake");
-	log_number(&line, "id", relay->id);
-	log_text(&line, "listener", relay_name(relay));
+	relay_log_origin(&line, relay);
 	relay_log_side(&line, relay, side);
 	log_text(&line, "cause", cause);
 	if (side == SIDE_CLIENT) {

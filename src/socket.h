@@ -62,6 +62,7 @@ struct tls_facts {
 	const struct tls_identity *client;      /* the socket's; NULL: no certificate was shown */
 	const char *cause;      /* why the handshake failed; NULL: see the ending */
 	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
+	unsigned route;         /* of a client: which one of the listener's, from 1; 0: none */
 	bool resumed;           /* a session of before: no certificate was shown */
 };
 

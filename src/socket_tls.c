@@ -162,6 +162,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 	if (!*shaken)
 		return socket_tls_refused(tls);
 	tls_stapling_end(tls->ssl);
+	tls_client_end(tls->ssl);
 	socket_tls_learn(tls);
 	socket_tls_acknowledge(tls);
 	return IO_DONE;

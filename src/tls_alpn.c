@@ -5,31 +5,34 @@
 #include <string.h>
 
 #include "socket_tls.h"
+#include "tls_route.h"
 
 enum { TLS_ALPN_MOST = 255 };
 
 struct tls_alpn {
-	const struct listener_config *config;
+	const struct text_list *known;
+	enum alpn_mismatch mismatch;
 	unsigned len;
 	unsigned char list[];   /* as it is on the wire: each after its length */
 };
 
-struct tls_alpn *tls_alpn_new(const struct listener_config *config)
+struct tls_alpn *tls_alpn_new(const struct text_list *known, enum alpn_mismatch mismatch)
 {
 	struct tls_alpn *alpn;
 	size_t room = 0;
 
-	for (size_t i = 0; i < config->alpn.n; i++)
-		room += 1 + strlen(config->alpn.texts[i]);
+	for (size_t i = 0; i < known->n; i++)
+		room += 1 + strlen(known->texts[i]);
 	alpn = calloc(1, sizeof(*alpn) + room);
 	if (alpn == NULL)
 		return NULL;
-	alpn->config = config;
-	for (size_t i = 0; i < config->alpn.n; i++) {
-		size_t len = strlen(config->alpn.texts[i]);
+	alpn->known = known;
+	alpn->mismatch = mismatch;
+	for (size_t i = 0; i < known->n; i++) {
+		size_t len = strlen(known->texts[i]);
 
 		alpn->list[alpn->len] = (unsigned char)len;
-		memcpy(&alpn->list[alpn->len + 1], config->alpn.texts[i], len);
+		memcpy(&alpn->list[alpn->len + 1], known->texts[i], len);
 		alpn->len += 1 + (unsigned)len;
 	}
 	return alpn;
@@ -44,7 +47,7 @@ void tls_alpn_free(struct tls_alpn *alpn)
 static const char *tls_alpn_name(const struct tls_alpn *alpn, const unsigned char *chosen,
                                  size_t len)
 {
-	const struct text_list *known = &alpn->config->alpn;
+	const struct text_list *known = alpn->known;
 	size_t i = 0;
 
 	while (strlen(known->texts[i]) != len || memcmp(known->texts[i], chosen, len) != 0)
@@ -55,23 +58,25 @@ static const char *tls_alpn_name(const struct tls_alpn *alpn, const unsigned cha
 static int tls_alpn_on_offer(SSL *ssl, const unsigned char **chosen, unsigned char *len,
                              const unsigned char *offered, unsigned offered_len, void *arg)
 {
-	const struct tls_alpn *alpn = arg;
 	struct socket_tls *tls = tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)));
+	const struct tls_alpn *alpn = tls_route_of(tls)->alpn;
 	unsigned char *found;
 
+	(void)arg;
+	if (alpn == NULL)
+		return SSL_TLSEXT_ERR_NOACK;
 	if (SSL_select_next_proto(&found, len, alpn->list, alpn->len, offered, offered_len) !=
 	    OPENSSL_NPN_NEGOTIATED)
-		return alpn->config->alpn_mismatch == ALPN_MISMATCH_REJECT
-		               ? SSL_TLSEXT_ERR_ALERT_FATAL
-		               : SSL_TLSEXT_ERR_NOACK;
+		return alpn->mismatch == ALPN_MISMATCH_REJECT ? SSL_TLSEXT_ERR_ALERT_FATAL
+		                                              : SSL_TLSEXT_ERR_NOACK;
 	*chosen = found;
 	tls->facts.alpn = tls_alpn_name(alpn, found, *len);
 	return SSL_TLSEXT_ERR_OK;
 }
 
-void tls_alpn_apply(struct tls_alpn *alpn, SSL_CTX *ctx)
+void tls_alpn_apply(SSL_CTX *ctx)
 {
-	SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_on_offer, alpn);
+	SSL_CTX_set_alpn_select_cb(ctx, tls_alpn_on_offer, NULL);
 }
 
 bool tls_alpn_offer(SSL *ssl, const char *protocol)

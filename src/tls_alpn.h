@@ -2,7 +2,7 @@
 /*
  * tls_alpn - agreeing on what is spoken inside TLS (RFC 7301)
  *
- * A listener has a list of protocols, its favourite first, and takes the first
+ * A listener, or a route, has a list of protocols, its favourite first, and takes the first
  * that a client offers as well. A TLS server behind it is offered that one, and
  * nothing else, for the bytes that will pass are of that protocol.
  */
@@ -17,13 +17,13 @@
 
 struct tls_alpn;
 
-/* Borrows config, for the names are told to others. NULL: out of memory. */
-struct tls_alpn *tls_alpn_new(const struct listener_config *config);
+/* Borrows known, for the names are told to others. NULL: out of memory. */
+struct tls_alpn *tls_alpn_new(const struct text_list *known, enum alpn_mismatch mismatch);
 /* NULL is fine. Contexts that use it are gone before. */
 void tls_alpn_free(struct tls_alpn *alpn);
 
-/* Lets ctx choose of it; the choice goes to the facts of the socket (socket.h). */
-void tls_alpn_apply(struct tls_alpn *alpn, SSL_CTX *ctx);
+/* Lets ctx choose as the client's route has it; the choice goes to the facts of the socket. */
+void tls_alpn_apply(SSL_CTX *ctx);
 
 /* Before a handshake with a server; one that chooses another fails in it. False: out of memory. */
 bool tls_alpn_offer(SSL *ssl, const char *protocol);

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls_catalog.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sni.h"
 #include "table.h"
 #include "tls_context.h"
 #include "tls_loader.h"
 #include "tls_staple.h"
 #include "tls_store.h"
-
-enum { TLS_NAME_MOST = 255 };
 
 struct tls_catalog {
 	struct table names;             /* to a tls_set of its own each */
@@ -62,7 +60,7 @@ static void tls_catalog_say_overlap(const struct tls_catalog_maker *maker, const
                                     const struct tls_credential *served,
                                     const struct tls_credential *other)
 {
-	char detail[PATH_MAX + TLS_NAME_MOST];
+	char detail[PATH_MAX + SNI_ROOM];
 
 	(void)snprintf(detail, sizeof(detail), "%s is served from %s", name,
 	               served->cert_file.path);
@@ -273,6 +271,14 @@ const struct tls_set *tls_catalog_default(const struct tls_catalog *catalog)
 	return &catalog->first;
 }
 
+const char *tls_catalog_default_path(const struct tls_catalog *catalog)
+{
+	for (int i = 0; i < TLS_KINDS; i++)
+		if (catalog->first.of[i] != NULL)
+			return catalog->first.of[i]->cert_file.path;
+	abort(); /* there is one, or no catalog */
+}
+
 static bool tls_catalog_set_is_valid(const struct tls_set *set, time_t now)
 {
 	for (int i = 0; i < TLS_KINDS; i++)
@@ -283,23 +289,18 @@ static bool tls_catalog_set_is_valid(const struct tls_set *set, time_t now)
 
 const struct tls_set *tls_catalog_find(const struct tls_catalog *catalog, const char *name)
 {
-	char lower[TLS_NAME_MOST + 1];
+	char lower[SNI_ROOM];
 	const struct tls_set *exact;
 	const struct tls_set *wild = NULL;
-	char *rest;
-	size_t len = 0;
+	const char *wide;
 
-	for (; len < TLS_NAME_MOST && name[len] != '\0'; len++)
-		lower[len] = (char)tolower((unsigned char)name[len]);
-	lower[len] = '\0';
+	sni_lower(name, strlen(name), lower);
 	exact = table_find(&catalog->names, lower);
 	if (exact != NULL && tls_catalog_set_is_valid(exact, catalog->now))
 		return exact;
-	rest = strchr(lower, '.');
-	if (rest != NULL && rest > lower) {
-		*--rest = '*';
-		wild = table_find(&catalog->names, rest);
-	}
+	wide = sni_widen(lower);
+	if (wide != NULL)
+		wild = table_find(&catalog->names, wide);
 	if (exact == NULL || (wild != NULL && tls_catalog_set_is_valid(wild, catalog->now)))
 		return wild;
 	return exact;

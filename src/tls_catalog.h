@@ -34,6 +34,8 @@ void tls_catalog_free(struct tls_catalog *catalog);
 
 /* For who asks for no name, or for one that nobody knows. */
 const struct tls_set *tls_catalog_default(const struct tls_catalog *catalog);
+/* The file that it is from, or one of them. */
+const char *tls_catalog_default_path(const struct tls_catalog *catalog);
 /* NULL: nobody knows that name. */
 const struct tls_set *tls_catalog_find(const struct tls_catalog *catalog, const char *name);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * tls_client - what a listener wants to see of its clients, loaded
+ * tls_client - what a listener or a route wants to see of its clients, loaded
  *
  * The authorities whose word counts, what they have revoked, and who may come
  * in of those they vouch for. Loaded once for all workers, and constant.
@@ -40,8 +40,22 @@ void tls_client_free(struct tls_client *client);
 /* Of all that decides who comes in: a session made under another one is of no use. */
 const unsigned char *tls_client_digest(const struct tls_client *client);
 
-/* Has ctx ask for a certificate, and judge it. client outlives it. False: out of memory. */
-bool tls_client_apply(struct tls_client *client, SSL_CTX *ctx);
+/*
+ * Has ctx judge certificates as the route of a client has it. The authorities of
+ * usual (NULL: of nobody) are named unless tls_client_ask() says otherwise. False:
+ * out of memory.
+ */
+bool tls_client_apply(const struct tls_client *usual, SSL_CTX *ctx);
+
+/*
+ * Before OpenSSL decides anything: ssl asks for a certificate as client has it;
+ * NULL: it asks for none. Both outlive it; usual is the one of its context. It may
+ * be told again, and something else. False: out of memory.
+ */
+bool tls_client_ask(const struct tls_client *client, const struct tls_client *usual, SSL *ssl);
+
+/* The handshake is over: frees what it held. */
+void tls_client_end(SSL *ssl);
 
 /*
  * For a handshake that OpenSSL calls complete, resumed ones too: true when its

@@ -23,15 +23,24 @@
 #include "socket_tls.h"
 #include "tls_client_impl.h"
 #include "tls_identity.h"
+#include "tls_route.h"
 
 enum {
 	/* For private use (RFC 8446, 11): nobody sends it, and neither do we. */
 	TLS_EXTENSION_REFUSAL = 0xff5c,
 };
 
-static const struct tls_client *tls_client_of(const SSL *ssl)
+static struct socket_tls *tls_client_socket(const SSL *ssl)
 {
-	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	return tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)));
+}
+
+/* Whose rules count; NULL: nobody's. */
+static const struct tls_client *tls_client_of(const struct socket_tls *tls)
+{
+	const struct tls_route *route = tls_route_of(tls);
+
+	return route != NULL ? route->client : NULL;
 }
 
 void tls_client_bound(int64_t *until, const ASN1_TIME *date)
@@ -100,16 +109,18 @@ static void tls_client_note_refused(struct socket_tls *tls, X509 *certificate)
 
 static int tls_client_judge(X509_STORE_CTX *ctx, void *arg)
 {
-	const struct tls_client *client = arg;
 	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct socket_tls *tls = tls_client_socket(ssl);
+	const struct tls_client *client = tls_client_of(tls);
 	X509 *certificate = X509_STORE_CTX_get0_cert(ctx);
 	bool is_good = tls_client_verify(client, ctx);
 
+	(void)arg;
 	if (is_good && tls_identity_is_allowed(certificate, &client->rules->allow)) {
 		tls_client_remember(client, ctx, ssl);
 		return 1;
 	}
-	tls_client_note_refused(tls_io_socket(BIO_get_data(SSL_get_rbio(ssl))), certificate);
+	tls_client_note_refused(tls, certificate);
 	if (is_good)
 		X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
 	else if (X509_STORE_CTX_get_error(ctx) == X509_V_OK)
@@ -125,6 +136,8 @@ static bool tls_client_is_current(const struct tls_client *client, SSL_SESSION *
 	size_t len = 0;
 	uint64_t until;
 
+	if (client == NULL)
+		return true;
 	if (SSL_SESSION_get0_peer(session) == NULL)
 		return client->rules->auth == CLIENT_AUTH_OPTIONAL;
 	if (SSL_SESSION_get0_ticket_appdata(session, &data, &len) != 1 || len != sizeof(until))
@@ -140,10 +153,10 @@ static SSL_TICKET_RETURN tls_client_on_ticket(SSL *ssl, SSL_SESSION *session,
 {
 	bool is_ours = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
 
-	(void)ssl;
 	(void)name;
 	(void)name_len;
-	if (!is_ours || !tls_client_is_current(arg, session))
+	(void)arg;
+	if (!is_ours || !tls_client_is_current(tls_client_of(tls_client_socket(ssl)), session))
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
@@ -152,7 +165,7 @@ static SSL_TICKET_RETURN tls_client_on_ticket(SSL *ssl, SSL_SESSION *session,
 
 bool tls_client_is_welcome(struct socket_tls *tls)
 {
-	const struct tls_client *client = tls_client_of(tls->ssl);
+	const struct tls_client *client = tls_client_of(tls);
 	X509 *certificate;
 
 	if (client == NULL)
@@ -189,23 +202,52 @@ static int tls_client_on_extension(SSL *ssl, unsigned type, unsigned context,
 	return SSL_get_verify_result(ssl) == X509_V_OK ? 0 : -1; /* 0: there is none */
 }
 
-bool tls_client_apply(struct tls_client *client, SSL_CTX *ctx)
-{
-	const bool require = client->rules->auth == CLIENT_AUTH_REQUIRE;
-	const unsigned long flags =
-		X509_V_FLAG_PARTIAL_CHAIN |
-		(client->rules->crl.n > 0 ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL : 0);
-	STACK_OF(X509_NAME) *names = SSL_dup_CA_list(client->names);
+/* ---- for a connection, and for all ---- */
 
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-	                   tls_client_on_verdict);
-	SSL_CTX_set_verify_depth(ctx, (int)client->rules->depth);
-	SSL_CTX_set_cert_verify_callback(ctx, tls_client_judge, client);
-	SSL_CTX_set_client_CA_list(ctx, names); /* takes them */
-	return (names != NULL || client->names == NULL) && SSL_CTX_set_app_data(ctx, client) == 1 &&
-	       X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ctx), flags) == 1 &&
-	       SSL_CTX_set1_verify_cert_store(ctx, client->store) == 1 &&
-	       SSL_CTX_set_session_ticket_cb(ctx, NULL, tls_client_on_ticket, client) == 1 &&
+bool tls_client_ask(const struct tls_client *client, const struct tls_client *usual, SSL *ssl)
+{
+	const unsigned long lists = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL;
+	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+	STACK_OF(X509_NAME) *names = NULL;
+	int mode = SSL_VERIFY_PEER;
+
+	SSL_set_client_CA_list(ssl, NULL);
+	if (client == NULL) {
+		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+		return true;
+	}
+	if (client->rules->auth == CLIENT_AUTH_REQUIRE)
+		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+	SSL_set_verify(ssl, mode, tls_client_on_verdict);
+	SSL_set_verify_depth(ssl, (int)client->rules->depth);
+	(void)X509_VERIFY_PARAM_clear_flags(param, lists); /* these cannot fail */
+	(void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN |
+	                                                 (client->rules->crl.n > 0 ? lists : 0));
+	if (client != usual) {
+		names = client->names != NULL ? SSL_dup_CA_list(client->names)
+		                              : sk_X509_NAME_new_null();
+		SSL_set_client_CA_list(ssl, names); /* takes them */
+	}
+	return (names != NULL || client == usual) &&
+	       SSL_set1_verify_cert_store(ssl, client->store) == 1;
+}
+
+void tls_client_end(SSL *ssl)
+{
+	SSL_set_client_CA_list(ssl, NULL);
+}
+
+bool tls_client_apply(const struct tls_client *usual, SSL_CTX *ctx)
+{
+	if (usual != NULL && usual->names != NULL) {
+		STACK_OF(X509_NAME) *names = SSL_dup_CA_list(usual->names);
+
+		if (names == NULL)
+			return false;
+		SSL_CTX_set_client_CA_list(ctx, names); /* takes them */
+	}
+	SSL_CTX_set_cert_verify_callback(ctx, tls_client_judge, NULL);
+	return SSL_CTX_set_session_ticket_cb(ctx, NULL, tls_client_on_ticket, NULL) == 1 &&
 	       SSL_CTX_add_custom_ext(ctx, TLS_EXTENSION_REFUSAL,
 	                              SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_NEW_SESSION_TICKET,
 	                              tls_client_on_extension, NULL, NULL, NULL, NULL) == 1;
@@ -253,7 +295,7 @@ static const char *tls_client_word(long error)
 
 const char *tls_client_cause(struct socket_tls *tls, const char *cause)
 {
-	const struct tls_client *client = tls_client_of(tls->ssl);
+	const struct tls_client *client = tls_client_of(tls);
 
 	if (client == NULL)
 		return cause;

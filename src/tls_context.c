@@ -6,21 +6,17 @@
  */
 #include "tls_context.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "config.h"
 #include "socket_tls.h"
-#include "tls_alpn.h"
 #include "tls_catalog.h"
-#include "tls_client.h"
 #include "tls_error.h"
+#include "tls_hello.h"
 #include "tls_keylog.h"
 #include "tls_loader.h"
 #include "tls_memory.h"
@@ -41,8 +37,7 @@
 
 struct tls_context {
 	SSL_CTX *ctx;
-	EVP_MD_CTX *hash;       /* of a server: to make session id contexts */
-	unsigned char id[SHA256_DIGEST_LENGTH]; /* the part that all names have in common */
+	struct tls_hello *hello;        /* of a server */
 };
 
 /* The only place to learn which alert OpenSSL sends on its own account. */
@@ -106,69 +101,12 @@ static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_co
 
 /* ---- resumption ---- */
 
-/* The only name of the only entry of its list (RFC 6066, 3), or nothing. */
-static size_t tls_context_find_name(SSL *ssl, const unsigned char **name)
-{
-	enum { LIST_LEN = 2, TYPE = 1, NAME_LEN = 2, BEFORE = LIST_LEN + TYPE + NAME_LEN };
-	size_t len;
-
-	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, name, &len) != 1 ||
-	    len <= BEFORE)
-		return 0;
-	*name += BEFORE;
-	return len - BEFORE; /* OpenSSL judges the rest */
-}
-
-static bool tls_context_hash(EVP_MD_CTX *hash, const void *first, size_t first_len,
-                             const void *second, size_t second_len,
-                             unsigned char result[SHA256_DIGEST_LENGTH])
-{
-	return EVP_DigestInit_ex(hash, NULL, NULL) == 1 &&
-	       EVP_DigestUpdate(hash, first, first_len) == 1 &&
-	       EVP_DigestUpdate(hash, second, second_len) == 1 &&
-	       EVP_DigestFinal_ex(hash, result, NULL) == 1;
-}
-
-/*
- * Before OpenSSL looks at a ticket: a session is only resumed where it was
- * begun, by the same listener under the same name and the same rules for
- * clients' certificates.
- */
-static int tls_context_on_hello(SSL *ssl, int *alert, void *arg)
-{
-	struct tls_context *context = arg;
-	unsigned char id[SHA256_DIGEST_LENGTH];
-	unsigned char lower[TLSEXT_MAXLEN_host_name];
-	const unsigned char *name = lower;
-	size_t len = tls_context_find_name(ssl, &name);
-
-	if (len > sizeof(lower))
-		len = sizeof(lower);
-	for (size_t i = 0; i < len; i++)
-		lower[i] = (unsigned char)tolower(name[i]);
-	if (tls_context_hash(context->hash, context->id, sizeof(context->id), lower, len, id) &&
-	    SSL_set_session_id_context(ssl, id, sizeof(id)) == 1)
-		return SSL_CLIENT_HELLO_SUCCESS;
-	*alert = SSL_AD_INTERNAL_ERROR;
-	return SSL_CLIENT_HELLO_ERROR;
-}
-
-static bool tls_context_set_tickets(struct tls_context *context,
-                                    const struct listener_config *listener,
-                                    const struct tls_client *client, struct tls_tickets *tickets)
+static bool tls_context_set_tickets(SSL_CTX *ctx, const struct listener_config *listener,
+                                    struct tls_tickets *tickets)
 {
 	if (!listener->tickets)
-		(void)SSL_CTX_set_options(context->ctx, SSL_OP_NO_TICKET);
-	context->hash = EVP_MD_CTX_new();
-	/* Looked up once; from then on the same digest begins anew. */
-	if (context->hash == NULL || EVP_DigestInit_ex(context->hash, EVP_sha256(), NULL) != 1 ||
-	    !tls_context_hash(context->hash, listener->name, strlen(listener->name) + 1,
-	                      client != NULL ? tls_client_digest(client) : NULL,
-	                      client != NULL ? TLS_CLIENT_DIGEST : 0, context->id))
-		return false;
-	SSL_CTX_set_client_hello_cb(context->ctx, tls_context_on_hello, context);
-	return SSL_CTX_set_num_tickets(context->ctx, 0) == 1 &&
-	       tls_tickets_apply(tickets, context->ctx);
+		(void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	return SSL_CTX_set_num_tickets(ctx, 0) == 1 && tls_tickets_apply(tickets, ctx);
 }
 
 /* ---- certificates ---- */
@@ -209,18 +147,7 @@ static int tls_context_on_certificate(SSL *ssl, void *arg)
 	return 1;
 }
 
-static int tls_context_on_name(SSL *ssl, int *alert, void *arg)
-{
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-
-	if (name == NULL || tls_catalog_find(arg, name) != NULL)
-		return SSL_TLSEXT_ERR_NOACK; /* as without us */
-	*alert = SSL_AD_UNRECOGNIZED_NAME;
-	return SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-static bool tls_context_set_certificates(SSL_CTX *ctx, const struct listener_config *listener,
-                                         struct tls_catalog *catalog)
+static bool tls_context_set_certificates(SSL_CTX *ctx, struct tls_catalog *catalog)
 {
 	if (!tls_context_use_set(ctx, tls_catalog_default(catalog)))
 		return false;
@@ -228,10 +155,15 @@ static bool tls_context_set_certificates(SSL_CTX *ctx, const struct listener_con
 		SSL_CTX_set_cert_cb(ctx, tls_context_on_certificate, catalog);
 	if (tls_catalog_is_stapled(catalog))
 		tls_stapling_set(ctx, catalog);
-	if (listener->unknown_sni == UNKNOWN_SNI_DEFAULT)
-		return true;
-	return SSL_CTX_set_tlsext_servername_callback(ctx, tls_context_on_name) == 1 &&
-	       SSL_CTX_set_tlsext_servername_arg(ctx, catalog) == 1;
+	return true;
+}
+
+static bool tls_context_set_hello(struct tls_context *context,
+                                  const struct listener_config *listener,
+                                  const struct tls_supply *supply)
+{
+	context->hello = tls_hello_new(listener, supply);
+	return context->hello != NULL && tls_hello_apply(context->hello, context->ctx);
 }
 
 /* With what all have in common. NULL: reason says why. */
@@ -260,13 +192,10 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 	if (supply->tickets != NULL)
 		tickets = supply->tickets;
 	wrong = tls_context_set_limits(context->ctx, listener);
-	if (wrong == NULL &&
-	    (!tls_context_set_tickets(context, listener, supply->client, tickets) ||
-	     !tls_context_set_certificates(context->ctx, listener, supply->catalog) ||
-	     (supply->client != NULL && !tls_client_apply(supply->client, context->ctx))))
+	if (wrong == NULL && (!tls_context_set_tickets(context->ctx, listener, tickets) ||
+	                      !tls_context_set_certificates(context->ctx, supply->catalog) ||
+	                      !tls_context_set_hello(context, listener, supply)))
 		wrong = "TLS settings";
-	if (wrong == NULL && supply->alpn != NULL)
-		tls_alpn_apply(supply->alpn, context->ctx);
 	if (wrong == NULL)
 		return context;
 	if (ERR_peek_error() == 0) /* SSL_CTX_set1_sigalgs_list(3) gives no reason */
@@ -351,7 +280,7 @@ void tls_context_free(struct tls_context *context)
 	if (context == NULL)
 		return;
 	SSL_CTX_free(context->ctx);
-	EVP_MD_CTX_free(context->hash);
+	tls_hello_free(context->hello);
 	free(context);
 }
 

@@ -10,6 +10,7 @@
 #include "table.h"
 #include "tls_catalog.h"
 #include "tls_context.h"
+#include "tls_explain_names.h"
 #include "tls_grade.h"
 #include "tls_inspect.h"
 #include "tls_staple.h"
@@ -142,51 +143,11 @@ static void explain_credential(const struct tls_credential *credential, time_t n
 	explain_staple(credential, now, out);
 }
 
-/* ---- names ---- */
-
-static int explain_compare_names(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void explain_name(const char *name, const struct tls_set *set, FILE *out)
-{
-	for (int i = 0; i < TLS_KINDS; i++) {
-		if (set->of[i] == NULL)
-			continue;
-		(void)fprintf(out, EXPLAIN_INDENT "%-28s %s\n", name, set->of[i]->cert_file.path);
-		name = "";
-	}
-}
-
-static bool explain_names(const struct listener_config *listener, const struct tls_catalog *catalog,
-                          FILE *out)
-{
-	const struct table *table = tls_catalog_names(catalog);
-	const char **names = calloc(table->n + 1, sizeof(*names));
-	size_t n = 0;
-
-	if (names == NULL)
-		return false;
-	for (size_t i = 0; i < table->n_slots; i++)
-		if (table->slots[i].name != NULL)
-			names[n++] = table->slots[i].name;
-	qsort(names, n, sizeof(*names), explain_compare_names);
-	(void)fprintf(out, "  names\n");
-	for (size_t i = 0; i < n; i++)
-		explain_name(names[i], table_find(table, names[i]), out);
-	explain_name(listener->unknown_sni == UNKNOWN_SNI_REJECT ? "(none)" : "(others, none)",
-	             tls_catalog_default(catalog), out);
-	if (listener->unknown_sni == UNKNOWN_SNI_REJECT)
-		(void)fprintf(out, EXPLAIN_INDENT "%-28s %s\n", "(others)", "refused");
-	free(names);
-	return true;
-}
-
 /* ---- all of it ---- */
 
 static bool explain_write(const struct listener_config *listener, const struct tls_supply *supply,
-                          SSL *ssl, const char *findings, FILE *out)
+                          SSL *ssl, const char *findings, const struct tls_origin *origin,
+                          FILE *out)
 {
 	const time_t now = time(NULL);
 	struct explain_list list = { NULL, 0 };
@@ -199,7 +160,7 @@ static bool explain_write(const struct listener_config *listener, const struct t
 			explain_credential(list.credentials[i], now, out);
 		if (*findings != '\0')
 			(void)fprintf(out, "  warnings\n%s", findings);
-		fine = explain_names(listener, supply->catalog, out);
+		fine = tls_explain_names(listener, supply, origin, EXPLAIN_INDENT, out);
 		(void)fprintf(out, "  grade, by Mozilla's profiles\n");
 		tls_grade_print(out, EXPLAIN_INDENT, ssl, listener, list.credentials, list.n);
 	}
@@ -208,11 +169,12 @@ static bool explain_write(const struct listener_config *listener, const struct t
 }
 
 static bool explain_supply(const struct listener_config *listener, const struct tls_supply *supply,
-                           const char *findings, FILE *out, char *reason)
+                           const char *findings, const struct tls_origin *origin, FILE *out,
+                           char *reason)
 {
 	struct tls_context *context = tls_context_server(listener, supply, NULL, reason);
 	SSL *ssl = context != NULL ? tls_context_new_ssl(context) : NULL;
-	bool fine = ssl != NULL && explain_write(listener, supply, ssl, findings, out);
+	bool fine = ssl != NULL && explain_write(listener, supply, ssl, findings, origin, out);
 
 	if (context != NULL && !fine)
 		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
@@ -221,8 +183,8 @@ static bool explain_supply(const struct listener_config *listener, const struct 
 	return fine;
 }
 
-bool tls_explain(const struct listener_config *listener, struct tls_store *store, FILE *out,
-                 char *reason)
+bool tls_explain(const struct listener_config *listener, struct tls_store *store,
+                 const struct tls_origin *origin, FILE *out, char *reason)
 {
 	struct explain_findings findings = { NULL, NULL, 0 };
 	struct tls_supply supply;
@@ -236,7 +198,7 @@ bool tls_explain(const struct listener_config *listener, struct tls_store *store
 	fine = tls_supply_load(&supply, listener, store, explain_on_finding, &findings, reason);
 	(void)fflush(findings.stream);
 	if (fine) {
-		fine = explain_supply(listener, &supply, findings.text, out, reason);
+		fine = explain_supply(listener, &supply, findings.text, origin, out, reason);
 		tls_supply_clear(&supply);
 	}
 	(void)fclose(findings.stream);

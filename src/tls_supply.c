@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "tls_supply.h"
 
-#include <stdio.h>
-
-#include "tls_alpn.h"
 #include "tls_catalog.h"
-#include "tls_client.h"
-#include "tls_context.h"
+#include "tls_route.h"
 #include "tls_tickets.h"
 
 bool tls_supply_load(struct tls_supply *supply, const struct listener_config *listener,
@@ -16,22 +12,13 @@ bool tls_supply_load(struct tls_supply *supply, const struct listener_config *li
 	supply->catalog = tls_catalog_new(listener, store, report, arg, reason);
 	if (supply->catalog == NULL)
 		return false;
-	if (listener->client.auth != CLIENT_AUTH_NO) {
-		supply->client = tls_client_new(&listener->client, report, arg, reason);
-		if (supply->client == NULL)
-			goto fail;
-	}
+	supply->routes = tls_routes_new(listener, supply->catalog, report, arg, reason);
+	if (supply->routes == NULL)
+		goto fail;
 	if (listener->ticket_keys.n > 0) {
 		supply->tickets = tls_tickets_load(&listener->ticket_keys, reason);
 		if (supply->tickets == NULL)
 			goto fail;
-	}
-	if (listener->alpn.n > 0) {
-		supply->alpn = tls_alpn_new(listener);
-		if (supply->alpn == NULL) {
-			(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
-			goto fail;
-		}
 	}
 	return true;
 fail:
@@ -42,8 +29,7 @@ fail:
 void tls_supply_clear(struct tls_supply *supply)
 {
 	tls_catalog_free(supply->catalog);
-	tls_client_free(supply->client);
-	tls_alpn_free(supply->alpn);
+	tls_routes_free(supply->routes);
 	tls_tickets_free(supply->tickets);
 	*supply = (struct tls_supply){ .catalog = NULL };
 }

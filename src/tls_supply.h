@@ -12,16 +12,14 @@
 #include "config.h"
 #include "tls_inspect.h"
 
-struct tls_alpn;
 struct tls_catalog;
-struct tls_client;
+struct tls_routes;
 struct tls_store;
 struct tls_tickets;
 
 struct tls_supply {
 	struct tls_catalog *catalog;    /* certificates */
-	struct tls_client *client;      /* whom it lets in; NULL: it asks for no certificate */
-	struct tls_alpn *alpn;          /* NULL: it says nothing of protocols */
+	struct tls_routes *routes;      /* whom it lets in, and what they speak */
 	struct tls_tickets *tickets;    /* keys of its own; NULL: the process's */
 };
 

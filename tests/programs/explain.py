@@ -54,6 +54,38 @@ class Explain(harness.Checks):
         self.assert_line(text, '(others,', 'none)', self.cert)
         self.assert_line(self.explain_tls('unknown-sni = reject'), '(others)', 'refused')
 
+    def test_a_listener_with_routes_tells_where_each_name_leads(self):
+        text = self.explain_tls(
+            'client-auth = optional', f'client-ca = {self.cert}', '[backend:app]',
+            'server = 127.0.0.1:2', '[route:admin]', 'listener = a',
+            'sni = admin.test, localhost', 'sni = *.admin.test', 'backend = app',
+            'client-auth = no', '[route:rest]', 'listener = a', 'sni = rest.test')
+        names = text.partition('\n  names\n')[2].partition('\n  grade')[0].split('\n')
+        self.assertEqual([line.split() for line in names[::2]],
+                         [[name, self.cert, '(line', '5)'] for name in
+                          ('*.admin.test', 'admin.test', 'localhost', 'rest.test')]
+                         + [['(others,', 'none)', self.cert, '(line', '5)']])
+        admin = 'backend app (line 16), client-auth no (line 17)'
+        rest = 'backend 127.0.0.1:1 (line 7), client-auth optional (line 8)'
+        self.assertEqual([line.strip() for line in names[1::2]], [
+            f'route admin (line 15), {admin}', f'route admin (line 14), {admin}',
+            f'route admin (line 14), {admin}', f'route rest (line 20), {rest}',
+            f'no route, {rest}'])
+        self.assertIn('not_for_route: no certificate is for admin.test of [route:admin]', text)
+        self.assert_line(text, '[route:rest]', 'line', '18')
+        self.assert_line(text, '*.admin.test', 'line', '15')
+        self.assert_line(text, 'client-depth', '-', 'as', 'the', 'listener', 'has', 'it')
+
+    def test_names_that_lead_nowhere_are_said_to_be_refused(self):
+        status, text, errors = self.explain(
+            '[listener:a]', 'bind = 127.0.0.1:0', f'cert = {self.cert}', f'key = {self.key}',
+            'unknown-sni = reject', '[route:r]', 'listener = a', 'sni = r.test',
+            'backend = 127.0.0.1:1')
+        self.assertEqual((status, errors), (0, ''))
+        self.assertIn('r.test                       refused: no certificate is for it', text)
+        self.assertIn('localhost                    refused: there is no backend for it', text)
+        self.assertIn('(others, none)               refused: there is no backend for it', text)
+
     def grade(self, *more):
         """The grade, and what keeps it from better ones."""
         lines = [line.strip() for line in

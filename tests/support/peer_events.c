@@ -111,6 +111,7 @@ static const char *peer_alert_name(int description)
 	case 80:  return "internal_error";
 	case 90:  return "user_canceled";
 	case 100: return "no_renegotiation";
+	case 109: return "missing_extension";
 	case 112: return "unrecognized_name";
 	case 116: return "certificate_required";
 	case 120: return "no_application_protocol";

@@ -5,6 +5,13 @@
 #include <string.h>
 
 #include "suite.h"
+#include "tls_route.h"
+
+/* Contexts need their routes as long as they live, which nobody tells us. */
+static struct kept {
+	struct tls_routes *routes;
+	struct kept *next;
+} *kept;
 
 static void catalog_on_finding(void *arg, const struct tls_finding *finding)
 {
@@ -24,7 +31,11 @@ bool catalog_open(struct catalog *catalog, const struct listener_config *listene
 	catalog->catalog =
 		tls_catalog_new(listener, catalog->store, catalog_on_finding, catalog, reason);
 	tls_store_settle(catalog->store);
+	catalog->routes = NULL;
 	if (catalog->catalog != NULL)
+		catalog->routes = tls_routes_new(listener, catalog->catalog, catalog_on_finding,
+		                                 catalog, reason);
+	if (catalog->routes != NULL)
 		return true;
 	catalog_close(catalog);
 	return false;
@@ -32,9 +43,11 @@ bool catalog_open(struct catalog *catalog, const struct listener_config *listene
 
 void catalog_close(struct catalog *catalog)
 {
+	tls_routes_free(catalog->routes);
 	tls_catalog_free(catalog->catalog);
 	tls_store_free(catalog->store);
 	catalog->catalog = NULL;
+	catalog->routes = NULL;
 	catalog->store = NULL;
 }
 
@@ -43,11 +56,19 @@ struct tls_context *catalog_context(const struct listener_config *listener,
 {
 	struct catalog catalog;
 	struct tls_context *context;
+	struct kept *keep;
 
 	if (!catalog_open(&catalog, listener, NULL, reason))
 		return NULL;
-	context = tls_context_server(listener, &(struct tls_supply){ .catalog = catalog.catalog },
-	                             tickets, reason);
+	context = tls_context_server(
+		listener,
+		&(struct tls_supply){ .catalog = catalog.catalog, .routes = catalog.routes },
+		tickets, reason);
+	keep = calloc(1, sizeof(*keep));
+	ck_assert_ptr_nonnull(keep);
+	*keep = (struct kept){ catalog.routes, kept };
+	kept = keep;
+	catalog.routes = NULL;
 	catalog_close(&catalog);
 	return context;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * catalog - the certificates of one listener, as a generation loads them
+ * catalog - the certificates and routes of one listener, as a generation loads them
  */
 #ifndef CATALOG_H
 #define CATALOG_H
@@ -10,6 +10,7 @@
 #include "config.h"
 #include "tls_catalog.h"
 #include "tls_context.h"
+#include "tls_route.h"
 #include "tls_store.h"
 #include "tls_supply.h"
 #include "tls_tickets.h"
@@ -17,6 +18,7 @@
 struct catalog {
 	struct tls_store *store;
 	struct tls_catalog *catalog;
+	struct tls_routes *routes;
 	char findings[4096];            /* "FILE PROBLEM: DETAIL" each, a line */
 };
 

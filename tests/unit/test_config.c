@@ -226,6 +226,64 @@ START_TEST(every_key_arrives_where_it_belongs)
 }
 END_TEST
 
+START_TEST(a_route_belongs_to_its_listeners)
+{
+	struct config *config = read_good(
+		"[route:admin]\nlistener = a, b\nsni = Admin.Test, *.ADMIN.test\nsni = x_1\n"
+		"backend = app\nclient-auth = require\nclient-ca = /dev/null\n"
+		"client-crl = /dev/zero\nclient-allow = cn:a\nclient-depth = 0\nalpn = h2\n"
+		"[listener:a]\nbind = 127.0.0.1:0\ncert = /dev/null\nalpn-mismatch = reject\n"
+		"[listener:b]\nbind = 127.0.0.1:0\ncert = /dev/null\nbackend = 127.0.0.1:2\n"
+		"client-auth = optional\nclient-ca = /dev/null\nalpn = http/1.1\n"
+		"[route:rest]\nlistener = b\nsni = *.test\n"
+		"[backend:app]\nserver = 127.0.0.1:1\n");
+	const struct listener_config *a = config->listeners[0];
+	const struct listener_config *b = config->listeners[1];
+	const struct route_config *admin = config->routes[0];
+	const struct route_config *rest = config->routes[1];
+
+	ck_assert_uint_eq(config->n_routes, 2);
+	ck_assert_str_eq(admin->name, "admin");
+	ck_assert_uint_eq(admin->names.n, 3);
+	ck_assert_str_eq(admin->names.texts[0], "admin.test");
+	ck_assert_str_eq(admin->names.texts[1], "*.admin.test");
+	ck_assert_str_eq(admin->names.texts[2], "x_1");
+	ck_assert_int_eq(admin->client.auth, CLIENT_AUTH_REQUIRE);
+	ck_assert_str_eq(admin->client.ca.texts[0], "/dev/null");
+	ck_assert_str_eq(admin->client.crl.texts[0], "/dev/zero");
+	ck_assert_str_eq(admin->client.allow.texts[0], "cn:a");
+	ck_assert_uint_eq(admin->client.depth, 0);
+	ck_assert_str_eq(admin->alpn.texts[0], "h2");
+
+	ck_assert_uint_eq(a->n_routes, 1);
+	ck_assert_ptr_eq(a->routes[0], admin);
+	ck_assert_uint_eq(b->n_routes, 2);
+	ck_assert_ptr_eq(b->routes[1], rest);
+
+	/* What it says counts, and the listener's where it says nothing. */
+	ck_assert_str_eq(config_backend_of(b, admin)->name, "app");
+	ck_assert_str_eq(config_backend_of(b, rest)->name, "127.0.0.1:2");
+	ck_assert_str_eq(config_backend_of(b, NULL)->name, "127.0.0.1:2");
+	ck_assert_ptr_null(config_backend_of(a, NULL));
+	ck_assert_ptr_eq(config_client_of(b, admin), &admin->client);
+	ck_assert_ptr_eq(config_client_of(b, rest), &b->client);
+	ck_assert_ptr_eq(config_client_of(b, NULL), &b->client);
+	ck_assert_ptr_eq(config_alpn_of(b, admin), &admin->alpn);
+	ck_assert_ptr_eq(config_alpn_of(b, rest), &b->alpn);
+	config_free(config);
+}
+END_TEST
+
+START_TEST(a_name_may_be_on_a_route_of_each_listener)
+{
+	config_free(read_good("[listener:a]\nbind = 127.0.0.1:0\ncert = /dev/null\n"
+	                      "[listener:b]\nbind = 127.0.0.1:0\ncert = /dev/null\n"
+	                      "[route:one]\nlistener = a\nsni = a.test\nbackend = 127.0.0.1:1\n"
+	                      "[route:two]\nlistener = b\nsni = a.test\nbackend = 127.0.0.1:2\n"
+	                      "client-auth = no\n"));
+}
+END_TEST
+
 #define TLS_LISTENER                                                \
 	"[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n" \
 	"cert = /dev/null\n"
@@ -302,6 +360,8 @@ int main(void)
 	tcase_add_test(tcase, any_free_port_may_be_asked_for_twice);
 	tcase_add_test(tcase, lists_are_repeated_or_separated_by_commas);
 	tcase_add_test(tcase, every_key_arrives_where_it_belongs);
+	tcase_add_test(tcase, a_route_belongs_to_its_listeners);
+	tcase_add_test(tcase, a_name_may_be_on_a_route_of_each_listener);
 	tcase_add_test(tcase, a_policy_is_stronger_than_defaults_for_others);
 	tcase_add_test(tcase, a_long_value_is_taken_whole);
 	tcase_add_test(tcase, a_long_section_name_is_taken_whole);

@@ -13,6 +13,10 @@
 #define PLAIN "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
 #define CRYPT "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
 
+/* One that may have no backend, and a route that nothing is wrong with. */
+#define BARE "[listener:a]\nbind = 127.0.0.1:0\ncert = /dev/null\n"
+#define ROUTE "[route:r]\nlistener = a\nsni = a.test\n"
+
 static void expect_errors(const char *text, const char *expected)
 {
 	FILE *file =
@@ -199,6 +203,61 @@ static const struct {
 	  "[backend:NAME]\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend =\n",
 	  "f:4: [listener:a] backend: \"\" is empty\n" },
+	{ CRYPT "[rout:r]\n", "f:5: [rout:r]: unknown section; is [route] meant?\n" },
+	{ CRYPT "[route]\n", "f:5: [route]: needs a name, as in [route:NAME]\n" },
+	{ CRYPT "[route:r]\n", "f:5: [route:r] listener: is missing\n"
+	                       "f:5: [route:r] sni: is missing\n" },
+	{ CRYPT ROUTE "snl = b.test\nclose = fast\n",
+	  "f:8: [route:r] snl: unknown key; is \"sni\" meant?\n"
+	  "f:9: [route:r] close: unknown key\n" },
+	{ CRYPT ROUTE "clientca = /dev/null\n",
+	  "f:8: [route:r] clientca: unknown key; is \"client-ca\" meant?\n" },
+	{ CRYPT "[route:r]\nlistener = b\nlistener = other\nsni = a.test\n",
+	  "f:6: [route:r] listener: there is no [listener:b]; is \"a\" meant?\n"
+	  "f:7: [route:r] listener: there is no [listener:other]\n" },
+	{ BARE "[route:r]\nlistener = b\nsni = a.test\nbackend = 127.0.0.1:1\n",
+	  "f:5: [route:r] listener: there is no [listener:b]; is \"a\" meant?\n" },
+	{ CRYPT "[route:r]\nlistener = a, a\nsni = a.test\n",
+	  "f:6: [route:r] listener: \"a\" is there already\n" },
+	{ PLAIN ROUTE, "f:6: [route:r] listener: [listener:a] has mode = tcp: nobody asks for a "
+	               "name there\n" },
+	{ BARE ROUTE, "f:4: [route:r] backend: is missing, and [listener:a] has none either\n" },
+	{ BARE, "f:1: [listener:a] backend: is missing\n" },
+	{ BARE ROUTE "backend = app\n", "f:7: [route:r] backend: there is no [backend:app]\n" },
+	{ BARE "backend = app\n" ROUTE, "f:4: [listener:a] backend: there is no [backend:app]\n" },
+	{ CRYPT ROUTE "sni = b.test\n[route:s]\nlistener = a\nsni = *.test, B.Test\nsni = A.test\n",
+	  "f:11: [route:s] sni: \"b.test\" is in [route:r] already\n"
+	  "f:12: [route:s] sni: \"a.test\" is in [route:r] already\n" },
+	{ CRYPT ROUTE "sni = A.Test, *.b.test, *.B.test\n",
+	  "f:8: [route:r] sni: \"*.B.test\" is there already\n"
+	  "f:8: [route:r] sni: \"A.Test\" is there already\n" },
+	{ CRYPT ROUTE "sni = .x, x..y, x.\n",
+	  "f:8: [route:r] sni: \".x\" has nothing before a dot, or behind one\n"
+	  "f:8: [route:r] sni: \"x.\" has nothing before a dot, or behind one\n"
+	  "f:8: [route:r] sni: \"x..y\" has nothing before a dot, or behind one\n" },
+	{ CRYPT ROUTE "sni = *, a.*.test, w*.test, b\xc3\xbc.test, a:1\n",
+#define NO_NAME                                                                                 \
+	" is no host name: letters, digits, \"-\" and \"_\" between dots, or \"*\" before the " \
+	"first dot\n"
+	  "f:8: [route:r] sni: \"*\"" NO_NAME "f:8: [route:r] sni: \"a.*.test\"" NO_NAME
+	  "f:8: [route:r] sni: \"a:1\"" NO_NAME "f:8: [route:r] sni: \"b\xc3\xbc.test\"" NO_NAME
+	  "f:8: [route:r] sni: \"w*.test\"" NO_NAME },
+	{ CRYPT ROUTE "sni = 192.0.2.1\n",
+	  "f:8: [route:r] sni: \"192.0.2.1\" is an address, and clients ask for names only\n" },
+	{ CRYPT ROUTE "client-auth = require\n",
+	  "f:5: [route:r] client-ca: is missing: client-auth needs to know who issues "
+	  "certificates\n" },
+	/* A listener that asks for one does not make a route's half complete. */
+	{ CRYPT "client-auth = require\nclient-ca = /dev/null\n" ROUTE "client-allow = cn:a\n"
+	        "client-depth = 2\nclient-ca = /no/such\n",
+	  "f:10: [route:r] client-allow: is of no use without client-auth = require, or "
+	  "optional\n"
+	  "f:11: [route:r] client-depth: is of no use without client-auth = require, or "
+	  "optional\n"
+	  "f:12: [route:r] client-ca: /no/such: No such file or directory\n"
+	  "f:12: [route:r] client-ca: is of no use without client-auth = require, or optional\n" },
+	{ CRYPT "[defaults]\nalpn-mismatch = reject\nsni = x\n",
+	  "f:7: [defaults] sni: unknown key\n" },
 	{ "[backend:b]\n" PLAIN, "f:1: [backend:b] server: is missing\n" },
 	{ "[backend:b]\nserver = 127.0.0.1:1\nverify = no\nca = /dev/null\n"
 	  "server-name = x\n" PLAIN,

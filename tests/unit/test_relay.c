@@ -121,9 +121,10 @@ static struct address make_worker(void)
 	bound = *binding_address(binding);
 	worker = worker_new(&common);
 	ck_assert_msg(catalog_open(&catalog, &listener, NULL, reason), "%s", reason);
-	handover->listeners[0] =
-		listener_new(NULL, &listener, &(struct tls_supply){ .catalog = catalog.catalog },
-	                     &binding, quota, worker, 0, reason);
+	handover->listeners[0] = listener_new(
+		NULL, &listener,
+		&(struct tls_supply){ .catalog = catalog.catalog, .routes = catalog.routes },
+		&binding, quota, worker, 0, reason);
 	quota_release(quota);
 	ck_assert_msg(handover->listeners[0] != NULL, "%s", reason);
 	handover->n_listeners = 1;
