@@ -22,6 +22,7 @@
 #include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_fault.h"
 #include "tls_memory.h"
 #include "tls_stapling.h"
 
@@ -64,18 +65,15 @@ static void socket_tls_say_denied(struct socket_tls *tls)
 /* OpenSSL found fault with what came, or the peer with what we sent. */
 static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 {
-	long verdict = SSL_get_verify_result(tls->ssl);
-	const char *alert;
+	const struct tls_error error = tls_error_take();
 
-	tls->facts.cause = tls_client_cause(tls, tls_error_take(&alert));
-	socket_tls_learn_name(tls);
-	if (verdict == X509_V_ERR_APPLICATION_VERIFICATION)
+	if (SSL_get_verify_result(tls->ssl) == X509_V_ERR_APPLICATION_VERIFICATION)
 		socket_tls_say_denied(tls);
-	else if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE && verdict != X509_V_OK)
-		tls->facts.reason = X509_verify_cert_error_string(verdict);
+	tls_fault_learn(tls, &error);
+	socket_tls_learn_name(tls);
 	tls->dead = true;
-	if (alert != NULL)
-		return (struct ending){ ENDING_ALERT, alert };
+	if (error.alert >= 0)
+		return (struct ending){ ENDING_ALERT, tls_alert_name(error.alert) };
 	/* In the clear it is no word of the peer's: anybody on the way can say it. */
 	tls_io_look_on(tls->io);
 	if (tls->facts.version != NULL && tls_framing_is_bare_close_notify(&tls->framing))
