@@ -29,6 +29,8 @@
 enum {
 	/* Nobody says anything longer in one flight of a handshake, usually. */
 	TLS_HANDSHAKE_ALLOWANCE = 16384,
+	/* In a row and without data, from a peer that gets none meanwhile: nobody needs more. */
+	TLS_IDLE_RECORDS_MOST = 100,
 };
 
 static struct socket_tls *socket_tls_of(struct socket *sock)
@@ -156,6 +158,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 	if (!*shaken)
 		return socket_tls_refused(tls);
 	tls_stapling_end(tls->ssl);
+	tls->framing.n_records = 0;
 	socket_tls_learn(tls);
 	socket_tls_acknowledge(tls);
 	return IO_DONE;
@@ -199,9 +202,23 @@ static enum io socket_tls_read_records(struct socket_tls *tls, unsigned char *ro
 	while (len - *got >= SSL3_RT_MAX_PLAIN_LENGTH) {
 		if (SSL_read_ex(tls->ssl, room + *got, len - *got, &n) != 1)
 			return socket_tls_refused(tls);
+		tls->framing.n_records = 0;
 		*got += n;
 	}
 	return IO_DONE;
+}
+
+/*
+ * KeyUpdates, tickets, attempts to renegotiate: each costs us more than its
+ * sender, and OpenSSL takes any number of them. It cannot be told to send an
+ * alert over that, so the peer gets a RST.
+ */
+static void socket_tls_bound_idling(struct socket_tls *tls)
+{
+	if (tls->framing.n_records <= TLS_IDLE_RECORDS_MOST || tls->base.ending.kind != ENDING_NONE)
+		return;
+	tls->base.ending = (struct ending){ ENDING_VIOLATION, "flood" };
+	tls->dead = true;
 }
 
 static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size_t *got)
@@ -216,6 +233,7 @@ static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size
 	}
 	tls_io_begin(tls->io, tls, len);
 	io = socket_tls_read_records(tls, room, len + SOCKET_RECV_SLACK, got);
+	socket_tls_bound_idling(tls);
 	/* Half a KeyUpdate or ticket (RFC 8446, 5.1): OpenSSL writes nothing before the rest. */
 	sock->held = !tls->dead && SSL_in_init(tls->ssl);
 	tls_io_end(tls->io, false);
@@ -245,6 +263,7 @@ static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t le
 	size_t sent;
 
 	socket_tls_send_ticket(tls);
+	tls->framing.n_records = 0;
 	if (len > 0 && SSL_write_ex(tls->ssl, data, len, &sent) != 1)
 		return false;
 	/* Once: a second call would read, and trip over the peer's data. */
