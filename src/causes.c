@@ -1,31 +1,51 @@
 /* SPDX-License-Identifier: ISC */
 #include "causes.h"
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-static bool cause_is(const struct cause_count *count, const char *side, const char *cause)
+static const char *const cause_words[CAUSES_END][SIDES] = {
+#define X(name, words, meaning) [CAUSE_##name] = words, /* NOLINT: an initializer */
+	CAUSES(X)
+#undef X
+};
+
+const char *cause_word(enum cause cause, enum side side)
 {
-	return strcmp(count->side, side) == 0 && strncmp(count->cause, cause, CAUSE_ROOM - 1) == 0;
+	return cause_words[cause][side];
 }
 
-void causes_add(struct causes *causes, const char *side, const char *cause, uint64_t n)
+bool cause_is_rejection(enum cause cause)
 {
-	struct cause_count *count;
+	return cause >= CAUSE_REJECTED_BAD && cause <= CAUSE_REJECTED_DENIED;
+}
 
-	for (unsigned i = 0; i < causes->n; i++) {
-		if (cause_is(&causes->counts[i], side, cause)) {
-			causes->counts[i].n += n;
-			return;
-		}
+/* The one whose word ends in that name. */
+static enum cause cause_of_alert(const char *name)
+{
+	for (enum cause cause = CAUSE_REJECTED_BAD; cause < CAUSE_ALERT_OTHER; cause++)
+		if (strcmp(strchr(cause_words[cause][SIDE_CLIENT], ':') + 1, name) == 0)
+			return cause;
+	return CAUSE_ALERT_OTHER;
+}
+
+enum cause cause_of_ending(struct ending ending)
+{
+	switch (ending.kind) {
+	case ENDING_ALERT:        return cause_of_alert(ending.detail);
+	case ENDING_CLOSE_NOTIFY:
+	case ENDING_TRUNCATED:
+	case ENDING_UNANSWERED:   return CAUSE_CLOSED;
+	case ENDING_RESET:        return CAUSE_RESET;
+	case ENDING_LOST:         return CAUSE_LOST;
+	case ENDING_TIMEOUT:      return CAUSE_TIMEOUT;
+	case ENDING_VIOLATION:    return CAUSE_VIOLATION;
+	case ENDING_NONE:
+	case ENDING_FIN:
+	case ENDING_REFUSED:
+	case ENDING_DRAIN:
+	case ENDING_KILLED:
+	case ENDING_SINK_GONE:    break; /* none of a handshake's */
 	}
-	if (causes->n == CAUSES_MOST) {
-		causes->counts[CAUSES_MOST - 1].n += n;
-		return;
-	}
-	/* The last place is for all that have none of their own. */
-	count = &causes->counts[causes->n++];
-	count->side = side;
-	count->n = n;
-	strncpy(count->cause, causes->n < CAUSES_MOST ? cause : "other", CAUSE_ROOM - 1);
+	abort();
 }

@@ -247,26 +247,28 @@ struct event_base *daemon_base(struct daemon *daemon)
 
 /* ---- its life ---- */
 
-/* A line for each cause that there was. */
+static void daemon_say_cause(const struct daemon *daemon, enum cause cause, enum side side)
+{
+	struct log_line line;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < daemon->n_workers; i++)
+		sum += daemon->workers[i]->causes.n[cause][side];
+	if (sum == 0)
+		return;
+	log_begin(&line, LEVEL_INFO, "handshakes");
+	log_text(&line, "side", side == SIDE_CLIENT ? "client" : "backend");
+	log_text(&line, "cause", cause_word(cause, side));
+	log_number(&line, "failed", sum);
+	log_end(&line);
+}
+
+/* A line for each that there was. */
 static void daemon_say_causes(const struct daemon *daemon)
 {
-	struct causes sum = { 0 };
-	struct log_line line;
-
-	for (unsigned i = 0; i < daemon->n_workers; i++) {
-		const struct causes *causes = &daemon->workers[i]->causes;
-
-		for (unsigned k = 0; k < causes->n; k++)
-			causes_add(&sum, causes->counts[k].side, causes->counts[k].cause,
-			           causes->counts[k].n);
-	}
-	for (unsigned i = 0; i < sum.n; i++) {
-		log_begin(&line, LEVEL_INFO, "handshakes");
-		log_text(&line, "side", sum.counts[i].side);
-		log_text(&line, "cause", sum.counts[i].cause);
-		log_number(&line, "failed", sum.counts[i].n);
-		log_end(&line);
-	}
+	for (enum cause cause = CAUSE_UNKNOWN + 1; cause < CAUSES_END; cause++)
+		for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+			daemon_say_cause(daemon, cause, side);
 }
 
 static void daemon_say_stop(const struct daemon *daemon)

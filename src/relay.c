@@ -43,13 +43,13 @@ static enum relay_verdict relay_handshake(struct relay *relay)
 	case IO_DONE: return relay_connect_begin(relay);
 	case IO_ENDED:
 		relay->worker->counters.handshakes_failed++;
-		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		(void)relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
 		return relay_part_begin(relay);
 	}
 	abort();
 }
 
-static void relay_note_truncation(struct relay *relay, enum relay_side side, enum ending_kind kind)
+static void relay_note_truncation(struct relay *relay, enum side side, enum ending_kind kind)
 {
 	struct counters *counters = &relay->worker->counters;
 
@@ -62,9 +62,24 @@ static void relay_note_truncation(struct relay *relay, enum relay_side side, enu
 		relay_log_truncation(relay, side);
 }
 
+/*
+ * In TLS 1.3 a handshake is over for us when the peer may yet reject our
+ * certificate: a server always, a client that takes its time. Then that is the
+ * first thing we hear of it.
+ */
+static void relay_note_rejection(struct relay *relay, const struct flow *flow, enum side side)
+{
+	if (flow->ending.kind != ENDING_ALERT || flow->read > 0 ||
+	    !cause_is_rejection(cause_of_ending(flow->ending)))
+		return;
+	if (side == SIDE_CLIENT)
+		relay->worker->counters.handshakes_failed++;
+	(void)relay_log_handshake(relay, side, flow->ending);
+}
+
 /* What a flow's ending is worth the moment it is known. */
 static void relay_note_ending(struct relay *relay, const struct flow *flow, enum ending_kind before,
-                              enum relay_side side)
+                              enum side side)
 {
 	enum ending_kind kind = flow->ending.kind;
 
@@ -74,6 +89,7 @@ static void relay_note_ending(struct relay *relay, const struct flow *flow, enum
 	if (relay->first == FIRST_NOBODY && kind != ENDING_SINK_GONE)
 		relay->first = side == SIDE_CLIENT ? FIRST_CLIENT : FIRST_BACKEND;
 	relay_note_truncation(relay, side, kind);
+	relay_note_rejection(relay, flow, side);
 }
 
 static bool relay_is_decided(const struct relay *relay)
@@ -303,7 +319,7 @@ static enum relay_verdict relay_expire(struct relay *relay)
 	case RELAY_HANDSHAKING:
 		socket_set_ending(relay->client, (struct ending){ ENDING_TIMEOUT, "handshake" });
 		relay->worker->counters.handshakes_failed++;
-		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		(void)relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
 		return relay_part_begin(relay);
 	case RELAY_CONNECTING: return relay_connect_expire(relay);
 	case RELAY_CARRYING:   return relay_expire_carrying(relay);

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "relay_impl.h"
 
@@ -89,6 +88,12 @@ static enum relay_verdict relay_give_up_server(struct relay *relay, const char *
 	return relay_try_next(relay);
 }
 
+static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
+{
+	return relay_give_up_server(
+		relay, relay_log_handshake(relay, SIDE_BACKEND, socket_ending(relay->backend)));
+}
+
 enum relay_verdict relay_connect_expire(struct relay *relay)
 {
 	/* A Unix socket whose backlog stays full: nothing was ever begun. */
@@ -99,17 +104,7 @@ enum relay_verdict relay_connect_expire(struct relay *relay)
 	if (!relay->hello)
 		return relay_give_up_server(relay, "connect_timeout");
 	socket_set_ending(relay->backend, (struct ending){ ENDING_TIMEOUT, "handshake" });
-	relay_log_handshake(relay, SIDE_BACKEND, socket_ending(relay->backend));
-	return relay_give_up_server(relay, "tls_timeout");
-}
-
-static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
-{
-	const char *cause = socket_tls_facts(relay->backend)->cause;
-	bool certificate = cause != NULL && strcmp(cause, "certificate") == 0;
-
-	relay_log_handshake(relay, SIDE_BACKEND, socket_ending(relay->backend));
-	return relay_give_up_server(relay, certificate ? "certificate" : "tls_failed");
+	return relay_fail_backend_tls(relay);
 }
 
 static void relay_join(struct relay *relay)

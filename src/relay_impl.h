@@ -6,15 +6,11 @@
 #ifndef RELAY_IMPL_H
 #define RELAY_IMPL_H
 
+#include "causes.h"
 #include "listener.h"
 #include "relay.h"
 #include "socket.h"
 #include "worker.h"
-
-enum relay_side {
-	SIDE_CLIENT,
-	SIDE_BACKEND,
-};
 
 /* relay.c */
 void relay_enter(struct relay *relay, enum relay_state state);
@@ -39,7 +35,8 @@ void relay_part_now(struct relay *relay);
 
 /* relay_log.c */
 void relay_log_end(const struct relay *relay);
-void relay_log_truncation(const struct relay *relay, enum relay_side side);
-void relay_log_handshake(const struct relay *relay, enum relay_side side, struct ending ending);
+void relay_log_truncation(const struct relay *relay, enum side side);
+/* Counts it as well. Returns the cause, as it is written. */
+const char *relay_log_handshake(const struct relay *relay, enum side side, struct ending ending);
 
 #endif

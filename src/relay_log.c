@@ -2,7 +2,6 @@
 /* What the log says of a relay. */
 #include "log.h"
 #include "relay_impl.h"
-#include "tls_error.h"
 
 /* Where it came in. */
 static void relay_log_origin(struct log_line *line, const struct relay *relay)
@@ -30,7 +29,7 @@ static void relay_log_server(struct log_line *line, const char *key, const struc
 		log_text(line, key, address_text(&relay->server->any, relay->server->len, room));
 }
 
-static void relay_log_side(struct log_line *line, const struct relay *relay, enum relay_side side)
+static void relay_log_side(struct log_line *line, const struct relay *relay, enum side side)
 {
 	log_text(line, "side", side == SIDE_CLIENT ? "client" : "backend");
 	if (side == SIDE_CLIENT)
@@ -140,7 +139,7 @@ void relay_log_end(const struct relay *relay)
 	log_end(&line);
 }
 
-void relay_log_truncation(const struct relay *relay, enum relay_side side)
+void relay_log_truncation(const struct relay *relay, enum side side)
 {
 	const struct flow *flow = side == SIDE_CLIENT ? &relay->up : &relay->down;
 	struct log_line line;
@@ -154,30 +153,28 @@ void relay_log_truncation(const struct relay *relay, enum relay_side side)
 	log_end(&line);
 }
 
-void relay_log_handshake(const struct relay *relay, enum relay_side side, struct ending ending)
+const char *relay_log_handshake(const struct relay *relay, enum side side, struct ending ending)
 {
 	const struct socket *sock = side == SIDE_CLIENT ? relay->client : relay->backend;
 	const struct tls_facts *facts = socket_tls_facts(sock);
 	/* Who only knocked, or looked whether somebody is there, is no news. */
 	bool probe = side == SIDE_CLIENT && !socket_heard(sock);
-	const char *name = side == SIDE_CLIENT ? "client" : "backend";
-	char room[ENDING_TEXT_ROOM];
-	const char *cause = facts->cause != NULL
-	                            ? facts->cause
-	                            : tls_error_cause(ending, name, room, sizeof(room));
+	enum cause cause = facts->cause != CAUSE_UNKNOWN ? facts->cause : cause_of_ending(ending);
 	struct log_line line;
 
 	if (!probe)
-		causes_add(&relay->worker->causes, name, cause, 1);
+		relay->worker->causes.n[cause][side]++;
 	log_begin(&line, probe ? LEVEL_DEBUG : LEVEL_INFO, "handshake");
 	relay_log_origin(&line, relay);
 	relay_log_side(&line, relay, side);
-	log_text(&line, "cause", cause);
+	log_text(&line, "cause", cause_word(cause, side));
 	if (side == SIDE_CLIENT) {
 		log_text(&line, "sni", facts->name);
 		relay_log_identity(&line, facts);
 	}
 	log_text(&line, "reason", facts->reason);
+	log_text(&line, "alert", facts->alert);
 	log_duration(&line, "duration", poller_now() - relay->started);
 	log_end(&line);
+	return cause_word(cause, side);
 }

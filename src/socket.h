@@ -27,6 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "causes.h"
 #include "ending.h"
 
 struct pipes;
@@ -60,9 +61,10 @@ struct tls_facts {
 	const char *name;       /* SNI as sent; the socket's; NULL: none */
 	const char *alpn;       /* what is spoken inside; the listener's; NULL: nobody said */
 	const struct tls_identity *client;      /* the socket's; NULL: no certificate was shown */
-	const char *cause;      /* why the handshake failed; NULL: see the ending */
-	const char *reason;     /* what is wrong with the peer's certificate, or NULL */
 	unsigned route;         /* of a client: which one of the listener's, from 1; 0: none */
+	enum cause cause;       /* why the handshake failed; CAUSE_UNKNOWN: see the ending */
+	const char *reason;     /* the library's own words for that, or NULL */
+	const char *alert;      /* the fatal one that we sent over it, or NULL */
 	bool resumed;           /* a session of before: no certificate was shown */
 };
 

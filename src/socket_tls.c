@@ -22,6 +22,7 @@
 #include "tls_client.h"
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_fault.h"
 #include "tls_memory.h"
 #include "tls_stapling.h"
 
@@ -32,6 +33,8 @@ enum {
 	TLS_SMALL_RECORD = 4096,
 	TLS_SMALL_RECORDS = 8,
 	TLS_SILENCE = 1000,
+	/* In a row and without data, from a peer that gets none meanwhile: nobody needs more. */
+	TLS_IDLE_RECORDS_MOST = 100,
 };
 
 static struct socket_tls *socket_tls_of(struct socket *sock)
@@ -68,18 +71,15 @@ static void socket_tls_say_denied(struct socket_tls *tls)
 /* OpenSSL found fault with what came, or the peer with what we sent. */
 static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 {
-	long verdict = SSL_get_verify_result(tls->ssl);
-	const char *alert;
+	const struct tls_error error = tls_error_take();
 
-	tls->facts.cause = tls_client_cause(tls, tls_error_take(&alert));
-	socket_tls_learn_name(tls);
-	if (verdict == X509_V_ERR_APPLICATION_VERIFICATION)
+	if (SSL_get_verify_result(tls->ssl) == X509_V_ERR_APPLICATION_VERIFICATION)
 		socket_tls_say_denied(tls);
-	else if (SSL_get_verify_mode(tls->ssl) != SSL_VERIFY_NONE && verdict != X509_V_OK)
-		tls->facts.reason = X509_verify_cert_error_string(verdict);
+	tls_fault_learn(tls, &error);
+	socket_tls_learn_name(tls);
 	tls->dead = true;
-	if (alert != NULL)
-		return (struct ending){ ENDING_ALERT, alert };
+	if (error.alert >= 0)
+		return (struct ending){ ENDING_ALERT, tls_alert_name(error.alert) };
 	/* In the clear it is no word of the peer's: anybody on the way can say it. */
 	tls_io_look_on(tls->io);
 	if (tls->facts.version != NULL && tls_framing_is_bare_close_notify(&tls->framing))
@@ -163,6 +163,7 @@ static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 		return socket_tls_refused(tls);
 	tls_stapling_end(tls->ssl);
 	tls_client_end(tls->ssl);
+	tls->framing.n_records = 0;
 	socket_tls_learn(tls);
 	socket_tls_acknowledge(tls);
 	return IO_DONE;
@@ -206,9 +207,23 @@ static enum io socket_tls_read_records(struct socket_tls *tls, unsigned char *ro
 	while (len - *got >= SSL3_RT_MAX_PLAIN_LENGTH) {
 		if (SSL_read_ex(tls->ssl, room + *got, len - *got, &n) != 1)
 			return socket_tls_refused(tls);
+		tls->framing.n_records = 0;
 		*got += n;
 	}
 	return IO_DONE;
+}
+
+/*
+ * KeyUpdates, tickets, attempts to renegotiate: each costs us more than its
+ * sender, and OpenSSL takes any number of them. It cannot be told to send an
+ * alert over that, so the peer gets a RST.
+ */
+static void socket_tls_bound_idling(struct socket_tls *tls)
+{
+	if (tls->framing.n_records <= TLS_IDLE_RECORDS_MOST || tls->base.ending.kind != ENDING_NONE)
+		return;
+	tls->base.ending = (struct ending){ ENDING_VIOLATION, "flood" };
+	tls->dead = true;
 }
 
 static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size_t *got)
@@ -223,6 +238,7 @@ static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size
 	}
 	tls_io_begin(tls->io, tls, len);
 	io = socket_tls_read_records(tls, room, len + SOCKET_RECV_SLACK, got);
+	socket_tls_bound_idling(tls);
 	/* Half a KeyUpdate or ticket (RFC 8446, 5.1): OpenSSL writes nothing before the rest. */
 	sock->held = !tls->dead && SSL_in_init(tls->ssl);
 	tls_io_end(tls->io, false);
@@ -274,6 +290,7 @@ static bool socket_tls_write_records(struct socket_tls *tls, const char *data, s
 static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t len, bool last)
 {
 	socket_tls_send_ticket(tls);
+	tls->framing.n_records = 0;
 	if (len > 0 && !socket_tls_write_records(tls, data, len))
 		return false;
 	/* Once: a second call would read, and trip over the peer's data. */

@@ -36,9 +36,11 @@ static void tls_framing_follow(struct tls_framing *framing, const unsigned char 
 			framing->n_start = 0;
 		if (framing->n_start < TLS_HEADER_LEN) {
 			framing->start[framing->n_start++] = *data;
-			if (framing->n_start == TLS_HEADER_LEN)
+			if (framing->n_start == TLS_HEADER_LEN) {
 				framing->body_left =
 					(uint16_t)(framing->start[3] << 8 | framing->start[4]);
+				framing->n_records++;
+			}
 		} else {
 			if (framing->n_start < sizeof(framing->start))
 				framing->start[framing->n_start++] = *data;

@@ -36,6 +36,7 @@ struct tls_io;
 
 /* Where the stream of records stands. */
 struct tls_framing {
+	uint32_t n_records;     /* begun since its owner last set this to 0 */
 	uint16_t body_left;     /* of the record that header announces */
 	uint8_t n_start;        /* valid bytes of start */
 	uint8_t start[7];       /* the header and the first two bytes of the body */

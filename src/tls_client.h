@@ -67,10 +67,7 @@ bool tls_client_is_welcome(struct socket_tls *tls);
 /* Fails, as OpenSSL's calls do, with a fatal alert sent: access_denied. */
 void tls_client_refuse(SSL *ssl);
 
-/*
- * For a handshake that failed: what is wrong with the client's certificate, in
- * our words, or cause, the word for what OpenSSL complained about (or NULL).
- */
-const char *tls_client_cause(struct socket_tls *tls, const char *cause);
+/* For a handshake that failed over it: says in tls->facts whose certificate it was. */
+void tls_client_note(struct socket_tls *tls);
 
 #endif

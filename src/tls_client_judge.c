@@ -253,57 +253,8 @@ bool tls_client_apply(const struct tls_client *usual, SSL_CTX *ctx)
 	                              tls_client_on_extension, NULL, NULL, NULL, NULL) == 1;
 }
 
-/* ---- words ---- */
-
-#define CAUSE(word) "client_certificate:" word
-
-/* X509_V_ERR_*, of which there are more than anybody could tell apart. */
-static const char *tls_client_word(long error)
+void tls_client_note(struct socket_tls *tls)
 {
-	switch (error) {
-	case X509_V_ERR_APPLICATION_VERIFICATION:          return CAUSE("not_allowed");
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_CERT_UNTRUSTED:                    return CAUSE("unknown_ca");
-	case X509_V_ERR_CERT_HAS_EXPIRED:                  return CAUSE("expired");
-	case X509_V_ERR_CERT_NOT_YET_VALID:                return CAUSE("not_yet_valid");
-	case X509_V_ERR_CERT_REVOKED:                      return CAUSE("revoked");
-	case X509_V_ERR_CRL_HAS_EXPIRED:                   return CAUSE("crl_expired");
-	case X509_V_ERR_CRL_NOT_YET_VALID:                 return CAUSE("crl_not_yet_valid");
-	case X509_V_ERR_UNABLE_TO_GET_CRL:
-	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
-	case X509_V_ERR_DIFFERENT_CRL_SCOPE:               return CAUSE("crl_missing");
-	case X509_V_ERR_CRL_SIGNATURE_FAILURE:             return CAUSE("crl_signature");
-	case X509_V_ERR_INVALID_PURPOSE:                   return CAUSE("purpose");
-	case X509_V_ERR_INVALID_CA:
-	case X509_V_ERR_INVALID_NON_CA:
-	case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:              return CAUSE("invalid_ca");
-	case X509_V_ERR_CERT_CHAIN_TOO_LONG:
-	case X509_V_ERR_PATH_LENGTH_EXCEEDED:              return CAUSE("depth");
-	case X509_V_ERR_CERT_SIGNATURE_FAILURE:            return CAUSE("signature");
-	case X509_V_ERR_EE_KEY_TOO_SMALL:
-	case X509_V_ERR_CA_KEY_TOO_SMALL:
-	case X509_V_ERR_CA_MD_TOO_WEAK:                    return CAUSE("too_weak");
-	case X509_V_ERR_PERMITTED_VIOLATION:
-	case X509_V_ERR_EXCLUDED_VIOLATION:                return CAUSE("name_constraints");
-	default:                                           return CAUSE("invalid");
-	}
-}
-
-const char *tls_client_cause(struct socket_tls *tls, const char *cause)
-{
-	const struct tls_client *client = tls_client_of(tls);
-
-	if (client == NULL)
-		return cause;
-	if (SSL_get_verify_result(tls->ssl) != X509_V_OK)
-		return tls_client_word(SSL_get_verify_result(tls->ssl));
-	if (cause == NULL || strcmp(cause, "bad_signature") != 0)
-		return cause;
-	/* The certificate is somebody else's. */
-	tls_client_note_refused(tls, SSL_get0_peer_certificate(tls->ssl));
-	return CAUSE("signature");
+	if (tls_client_of(tls) != NULL)
+		tls_client_note_refused(tls, SSL_get0_peer_certificate(tls->ssl));
 }

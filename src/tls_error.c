@@ -2,6 +2,7 @@
 #include "tls_error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,78 +50,25 @@ const char *tls_alert_name(int description)
 	}
 }
 
-/* Our word for a reason of OpenSSL's; NULL: none, the alert tells enough. */
-static const char *tls_error_word(int reason)
+struct tls_error tls_error_take(void)
 {
-	switch (reason) {
-	case SSL_R_HTTP_REQUEST:
-	case SSL_R_HTTPS_PROXY_REQUEST:               return "plain_http";
-	case SSL_R_WRONG_VERSION_NUMBER:
-	case SSL_R_RECORD_LENGTH_MISMATCH:
-	case SSL_R_BAD_RECORD_TYPE:                   return "not_tls";
-	case SSL_R_UNSUPPORTED_PROTOCOL:
-	case SSL_R_VERSION_TOO_LOW:                   return "version_too_low";
-	case SSL_R_VERSION_TOO_HIGH:                  return "version_too_high";
-	case SSL_R_NO_SHARED_CIPHER:                  return "no_shared_cipher";
-	case SSL_R_NO_SUITABLE_KEY_SHARE:
-	case SSL_R_NO_SHARED_GROUPS:
-	case SSL_R_NO_SUITABLE_GROUPS:                return "no_shared_group";
-	case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
-	case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:   return "no_shared_signature_algorithm";
-	case SSL_R_CERTIFICATE_VERIFY_FAILED:         return "certificate";
-	case SSL_R_BAD_SIGNATURE:                     return "bad_signature";
-	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: return "client_certificate:none";
-	case SSL_R_NO_APPLICATION_PROTOCOL:           return "no_shared_protocol";
-	case SSL_R_CALLBACK_FAILED:                   return "unknown_name";
-	case SSL_R_INAPPROPRIATE_FALLBACK:            return "inappropriate_fallback";
-	default:                                      return NULL;
-	}
-}
-
-const char *tls_error_take(const char **alert)
-{
+	struct tls_error result = { .alert = -1 };
 	unsigned long first = ERR_peek_error();
 	/* Where another part of the library found the fault, what TLS calls it comes last. */
 	unsigned long error = ERR_GET_LIB(first) == ERR_LIB_SSL ? first : ERR_peek_last_error();
-	int reason = ERR_GET_REASON(error);
-	int description = reason - SSL_AD_REASON_OFFSET;
-	bool ours = ERR_GET_LIB(error) == ERR_LIB_SSL;
 
 	ERR_clear_error();
-	*alert = NULL;
-	if (!ours)
-		return NULL;
-	/* So many reasons are the alerts that came in; beyond are those of all parts (err.h). */
-	if (description >= 0 && description <= UINT8_MAX)
-		*alert = tls_alert_name(description);
-	return tls_error_word(reason);
-}
-
-/* The alerts by which a peer says that it does not like our certificate. */
-static bool tls_error_is_about_certificate(const char *alert)
-{
-	static const char *const names[] = {
-		"bad_certificate",     "unsupported_certificate", "certificate_revoked",
-		"certificate_expired", "certificate_unknown",     "unknown_ca",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(alert, names[i]) == 0)
-			return true;
-	return false;
-}
-
-const char *tls_error_cause(struct ending ending, const char *side, char *room, size_t len)
-{
-	char text[ENDING_TEXT_ROOM];
-
-	if (ending.kind == ENDING_ALERT && tls_error_is_about_certificate(ending.detail))
-		(void)snprintf(room, len, "%s_rejects_our_cert:%s", side, ending.detail);
-	else if (ending.kind == ENDING_TRUNCATED)
-		(void)snprintf(room, len, "closed");
-	else
-		(void)snprintf(room, len, "%s", ending_text(ending, text));
-	return room;
+	if (error == 0)
+		return result;
+	result.text = ERR_reason_error_string(error);
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return result;
+	result.reason = ERR_GET_REASON(error);
+	/* Reasons from here on are the alerts that came in; far behind them are the common ones. */
+	if (result.reason >= SSL_AD_REASON_OFFSET &&
+	    result.reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
+		result.alert = result.reason - SSL_AD_REASON_OFFSET;
+	return result;
 }
 
 const char *tls_error_sentence(const char *about, char *room, size_t len)

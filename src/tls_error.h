@@ -3,33 +3,25 @@
  * tls_error - OpenSSL's error queue and alert numbers in words
  *
  * The words for alerts are those of RFC 8446, 6.2 (and of the RFCs that came
- * before and after it); the causes of a failed handshake are a list of ours.
- * All text returned is static.
+ * before and after it). All text returned is static.
  */
 #ifndef TLS_ERROR_H
 #define TLS_ERROR_H
 
 #include <stddef.h>
 
-#include "ending.h"
-
 /* "bad_record_mac"; "unknown" for a number that nobody has defined. */
 const char *tls_alert_name(int description);
 
-/*
- * Takes the thread's error queue, which a failed call of OpenSSL filled, and
- * says what happened: the name of the fatal alert that the peer sent goes to
- * *alert, or NULL; the return value is the cause from our list, or NULL when
- * the queue is empty or the list has no word for it. Empties the queue.
- */
-const char *tls_error_take(const char **alert);
+/* What OpenSSL says of a call of TLS that failed. */
+struct tls_error {
+	int reason;             /* SSL_R_*; 0: it says nothing, or nothing of TLS */
+	int alert;              /* the fatal one that the peer has sent; -1: none */
+	const char *text;       /* the reason in its own words, or NULL */
+};
 
-/*
- * The cause to log for a handshake that failed with this ending, when
- * tls_error_take() had no better word. side is who sent the alert, if one was
- * sent: "client" or "backend". Writes to room and returns it.
- */
-const char *tls_error_cause(struct ending ending, const char *side, char *room, size_t len);
+/* Takes the thread's error queue, which that call has filled, and empties it. */
+struct tls_error tls_error_take(void);
 
 /*
  * The error queue as one sentence for an error in a configuration, with the

@@ -116,11 +116,11 @@ static struct scene *let_in(int i, const struct peer_setup *setup)
 	return scene;
 }
 
-static void expect_tls_refusal(struct scene *scene, const char *reason, const char *cause)
+static void expect_tls_refusal(struct scene *scene, const char *cause)
 {
 	(void)daemon_expect_log(stage_daemon(), "event=handshake side=backend peer=%s cause=%s",
 	                        door_address(stage_tls_door()), cause);
-	expect_refusal(scene->client, reason);
+	expect_refusal(scene->client, cause);
 }
 
 START_TEST(a_backend_that_speaks_no_tls_is_refused)
@@ -129,7 +129,7 @@ START_TEST(a_backend_that_speaks_no_tls_is_refused)
 	struct scene *scene = let_in(_i, &(struct peer_setup){ 0 });
 
 	peer_raw(scene->backend, answer, strlen(answer));
-	expect_tls_refusal(scene, "tls_failed", "not_tls");
+	expect_tls_refusal(scene, "not_tls");
 }
 END_TEST
 
@@ -138,10 +138,10 @@ START_TEST(a_backend_that_ends_in_its_handshake_is_refused)
 	struct scene *scene = let_in(_i, &(struct peer_setup){ 0 });
 
 	peer_fin(scene->backend);
-	expect_tls_refusal(scene, "tls_failed", "closed");
+	expect_tls_refusal(scene, "closed");
 	scene = let_in(_i, &(struct peer_setup){ 0 });
 	peer_rst(scene->backend);
-	expect_tls_refusal(scene, "tls_failed", "reset");
+	expect_tls_refusal(scene, "reset");
 }
 END_TEST
 
@@ -149,7 +149,7 @@ START_TEST(a_backend_that_stalls_in_its_handshake_has_a_timer)
 {
 	struct scene *scene = let_in(_i, &(struct peer_setup){ 0 });
 
-	expect_tls_refusal(scene, "tls_timeout", "timeout*");
+	expect_tls_refusal(scene, "timeout:handshake");
 }
 END_TEST
 
@@ -159,11 +159,12 @@ START_TEST(a_backend_that_sends_an_alert_is_refused)
 	struct scene *scene = let_in(_i, &(struct peer_setup){ 0 });
 
 	peer_raw(scene->backend, alert, sizeof(alert));
-	expect_tls_refusal(scene, "tls_failed", "alert:handshake_failure");
+	expect_tls_refusal(scene, "alert:handshake_failure");
 }
 END_TEST
 
-static void expect_certificate_refusal(int i, const char *file, const char *alert)
+static void expect_certificate_refusal(int i, const char *file, const char *alert,
+                                       const char *cause)
 {
 	char pem[FOLDER_ROOM + 32];
 	int version = casting_tls_backend[i].version;
@@ -176,24 +177,27 @@ static void expect_certificate_refusal(int i, const char *file, const char *aler
 	SSL_CTX_free(setup.tls);
 	peer_fails_to_open(scene->backend);
 	peer_expect(scene->backend, "alert:%s handshake-failed ...", alert);
-	expect_tls_refusal(scene, "certificate", "certificate");
+	expect_tls_refusal(scene, cause);
 }
 
 START_TEST(a_backend_with_a_strangers_certificate_is_refused)
 {
-	expect_certificate_refusal(_i, "stranger.pem", "unknown_ca");
+	expect_certificate_refusal(_i, "stranger.pem", "unknown_ca",
+	                           "backend_certificate:unknown_ca");
 }
 END_TEST
 
 START_TEST(a_backend_with_an_expired_certificate_is_refused)
 {
-	expect_certificate_refusal(_i, "expired.pem", "certificate_expired");
+	expect_certificate_refusal(_i, "expired.pem", "certificate_expired",
+	                           "backend_certificate:expired");
 }
 END_TEST
 
 START_TEST(a_backend_with_another_name_is_refused)
 {
-	expect_certificate_refusal(_i, "adieu.pem", "bad_certificate");
+	expect_certificate_refusal(_i, "adieu.pem", "bad_certificate",
+	                           "backend_certificate:wrong_name");
 }
 END_TEST
 

@@ -144,6 +144,15 @@ static void certificates_forget(struct issuer *issuer)
 	EVP_PKEY_free(issuer->key);
 }
 
+/* Whose key it is signed with. */
+static EVP_PKEY *certificates_signer(const struct certificate *wanted, EVP_PKEY *own,
+                                     EVP_PKEY *issuer)
+{
+	if (wanted->forged)
+		return certificates_stranger.key;
+	return wanted->itself ? own : issuer;
+}
+
 void certificates_issue(const char *folder, const struct certificate *wanted)
 {
 	struct issuer issuer = certificates_find_issuer(folder, wanted->issuer, wanted->stranger);
@@ -157,17 +166,22 @@ void certificates_issue(const char *folder, const struct certificate *wanted)
 	ck_assert_int_eq(X509_set_issuer_name(
 				 cert, X509_get_subject_name(wanted->itself ? cert : issuer.cert)),
 	                 1);
-	if (wanted->authority)
-		certificates_extend(cert, issuer.cert, NID_basic_constraints, "critical,CA:TRUE");
+	if (wanted->authority || wanted->lowest)
+		certificates_extend(cert, issuer.cert, NID_basic_constraints,
+		                    wanted->lowest ? "critical,CA:TRUE,pathlen:0"
+		                                   : "critical,CA:TRUE");
 	certificates_extend(cert, issuer.cert, NID_subject_key_identifier, "hash");
 	certificates_extend_as_told(cert, issuer.cert, NID_subject_alt_name, wanted->names);
 	certificates_extend_as_told(cert, issuer.cert, NID_ext_key_usage, wanted->usage);
 	certificates_extend_as_told(cert, issuer.cert, NID_key_usage, wanted->key_usage);
 	certificates_extend_as_told(cert, issuer.cert, NID_info_access, wanted->places);
 	certificates_extend_as_told(cert, issuer.cert, NID_tlsfeature, wanted->features);
+	certificates_extend_as_told(cert, issuer.cert, NID_name_constraints, wanted->limits);
+	if (wanted->odd)
+		certificates_extend(cert, issuer.cert, NID_netscape_comment, "critical,odd");
 	if (!wanted->itself)
 		certificates_extend(cert, issuer.cert, NID_authority_key_identifier, "keyid");
-	ck_assert_int_gt(X509_sign(cert, wanted->itself ? key : issuer.key,
+	ck_assert_int_gt(X509_sign(cert, certificates_signer(wanted, key, issuer.key),
 	                           wanted->sha1 ? EVP_sha1() : EVP_sha256()),
 	                 0);
 	certificates_save(folder, wanted->file, cert, key);
@@ -178,7 +192,7 @@ void certificates_issue(const char *folder, const struct certificate *wanted)
 	certificates_forget(&issuer);
 }
 
-static void certificates_revoke(X509_CRL *crl, const char *folder, const char *file)
+static void certificates_add_revoked(X509_CRL *crl, const char *folder, const char *file)
 {
 	X509 *cert = certificates_load(folder, file);
 	X509_REVOKED *revoked = X509_REVOKED_new();
@@ -191,36 +205,53 @@ static void certificates_revoke(X509_CRL *crl, const char *folder, const char *f
 	X509_free(cert);
 }
 
-void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until)
+static void certificates_save_crl(const char *folder, const char *file, X509_CRL *crl)
 {
-	certificates_write_crl_of(folder, NULL, file, revoked, until);
-}
-
-void certificates_write_crl_of(const char *folder, const char *from, const char *file,
-                               const char *revoked, long until)
-{
-	struct issuer issuer = certificates_find_issuer(folder, from, false);
-	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *last = X509_gmtime_adj(NULL, -2L * DAY);
-	ASN1_TIME *next = X509_gmtime_adj(NULL, until);
 	char path[512];
 	FILE *out;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
+	out = fopen(path, "w");
+	ck_assert_ptr_nonnull(out);
+	ck_assert_int_eq(PEM_write_X509_CRL(out, crl), 1);
+	ck_assert_int_eq(fclose(out), 0);
+}
+
+void certificates_revoke(const char *folder, const struct revocations *wanted)
+{
+	struct issuer issuer = certificates_find_issuer(folder, wanted->issuer, false);
+	X509_CRL *crl = X509_CRL_new();
+	ASN1_TIME *last = X509_gmtime_adj(NULL, wanted->since != 0 ? wanted->since : -2L * DAY);
+	ASN1_TIME *next = X509_gmtime_adj(NULL, wanted->until);
 
 	ck_assert_int_eq(X509_CRL_set_version(crl, X509_CRL_VERSION_2), 1);
 	ck_assert_int_eq(X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer.cert)), 1);
 	ck_assert_int_eq(X509_CRL_set1_lastUpdate(crl, last), 1);
 	ck_assert_int_eq(X509_CRL_set1_nextUpdate(crl, next), 1);
-	if (revoked != NULL)
-		certificates_revoke(crl, folder, revoked);
-	ck_assert_int_gt(X509_CRL_sign(crl, issuer.key, EVP_sha256()), 0);
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, file);
-	out = fopen(path, "w");
-	ck_assert_int_eq(PEM_write_X509_CRL(out, crl), 1);
-	ck_assert_int_eq(fclose(out), 0);
+	if (wanted->revoked != NULL)
+		certificates_add_revoked(crl, folder, wanted->revoked);
+	ck_assert_int_gt(X509_CRL_sign(crl, wanted->forged ? certificates_stranger.key : issuer.key,
+	                               EVP_sha256()),
+	                 0);
+	certificates_save_crl(folder, wanted->file, crl);
 	ASN1_TIME_free(last);
 	ASN1_TIME_free(next);
 	X509_CRL_free(crl);
 	certificates_forget(&issuer);
+}
+
+void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until)
+{
+	certificates_write_crl_of(folder, NULL, file, revoked, until);
+}
+
+void certificates_write_crl_of(const char *folder, const char *issuer, const char *file,
+                               const char *revoked, long until)
+{
+	certificates_revoke(folder, &(struct revocations){ .file = file,
+	                                                   .issuer = issuer,
+	                                                   .revoked = revoked,
+	                                                   .until = until });
 }
 
 void certificates_write(const char *folder)

@@ -43,14 +43,28 @@ struct certificate {
 	bool itself;            /* is its own issuer */
 	bool sha1;              /* signed with that */
 	bool chain;             /* the authority's certificate follows */
+	bool forged;            /* its issuer has not signed it */
+	bool odd;               /* has a critical extension that nobody knows */
+	bool lowest;            /* an authority that may issue no other authority */
+	const char *limits;     /* names that it may issue: "permitted;DNS:a.test"; NULL: all */
 };
 
 /* After certificates_write(). */
 void certificates_issue(const char *folder, const struct certificate *wanted);
 
-/* A list of what our authority has revoked: the certificate in a file; NULL: nothing. */
-void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until);
+/* A list of what an authority has revoked. */
+struct revocations {
+	const char *file;
+	const char *issuer;     /* the file of that authority; NULL: ours */
+	const char *revoked;    /* the certificate in a file; NULL: nothing */
+	long since;             /* seconds from now; 0: two days ago */
+	long until;             /* seconds from now */
+	bool forged;            /* signed by somebody else */
+};
 
+void certificates_revoke(const char *folder, const struct revocations *wanted);
+/* Of ours. */
+void certificates_write_crl(const char *folder, const char *file, const char *revoked, long until);
 /* Another one's, of the file issuer; NULL: ours. */
 void certificates_write_crl_of(const char *folder, const char *issuer, const char *file,
                                const char *revoked, long until);

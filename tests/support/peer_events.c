@@ -109,6 +109,7 @@ static const char *peer_alert_name(int description)
 	case 70:  return "protocol_version";
 	case 71:  return "insufficient_security";
 	case 80:  return "internal_error";
+	case 86:  return "inappropriate_fallback";
 	case 90:  return "user_canceled";
 	case 100: return "no_renegotiation";
 	case 109: return "missing_extension";

@@ -184,9 +184,8 @@ static EVP_PKEY *visitor_mix_keys(EVP_PKEY *one, EVP_PKEY *other)
 	return mixed;
 }
 
-SSL_CTX *visitor_impostor(int version, const char *file, const char *other)
+void visitor_pretend(SSL_CTX *tls, const char *file, const char *other)
 {
-	SSL_CTX *tls = peer_client_tls(version);
 	EVP_PKEY *key = visitor_key(stage_folder(), file);
 	EVP_PKEY *own = visitor_key(stage_folder(), other);
 	EVP_PKEY *mixed = visitor_mix_keys(key, own);
@@ -197,5 +196,12 @@ SSL_CTX *visitor_impostor(int version, const char *file, const char *other)
 	EVP_PKEY_free(mixed);
 	EVP_PKEY_free(own);
 	EVP_PKEY_free(key);
+}
+
+SSL_CTX *visitor_impostor(int version, const char *file, const char *other)
+{
+	SSL_CTX *tls = peer_client_tls(version);
+
+	visitor_pretend(tls, file, other);
 	return tls;
 }

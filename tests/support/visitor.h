@@ -23,7 +23,9 @@ char *visitor_sections(const struct visitor_listener *listeners, size_t n);
 
 /* With a certificate and its key; behind it in the chain go those of more, up to a NULL. */
 SSL_CTX *visitor_tls(int version, const char *file, const char *const *more);
-/* It says that it has the key of the certificate in file, and signs with that of other. */
+/* It will say that it has the key of the certificate in file, and sign with that of other. */
+void visitor_pretend(SSL_CTX *tls, const char *file, const char *other);
+/* A client that does. */
 SSL_CTX *visitor_impostor(int version, const char *file, const char *other);
 
 /* What is in a file of any folder; the caller's. */
