@@ -5,6 +5,17 @@
 
 static const struct timeval poller_interval = { .tv_usec = POLLER_LOOK_MS * 1000 };
 
+static void poller_look(struct poller *poller)
+{
+	struct socket *sock;
+
+	while ((sock = TAILQ_FIRST(&poller->stale)) != NULL) {
+		poller_spare(sock);
+		sock->readable = true;
+		sock->wake(sock->owner);
+	}
+}
+
 static void poller_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct poller *poller = arg;
@@ -12,19 +23,29 @@ static void poller_on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while ((sock = TAILQ_FIRST(&poller->stale)) != NULL) {
-		poller_spare(sock);
-		sock->readable = true;
-		sock->wake(sock->owner);
-	}
+	poller_look(poller);
 	while ((sock = TAILQ_FIRST(&poller->fresh)) != NULL) {
 		TAILQ_REMOVE(&poller->fresh, sock, look_link);
 		TAILQ_INSERT_TAIL(&poller->stale, sock, look_link);
 		sock->look = LOOK_NEXT;
 	}
-	/* It just went off, so it has room among the timers. */
-	if (!TAILQ_EMPTY(&poller->stale))
-		(void)evtimer_add(&poller->tick, &poller_interval);
+	/* Without memory for that, now: nobody else would look. */
+	if (!TAILQ_EMPTY(&poller->stale) && evtimer_add(&poller->tick, &poller_interval) != 0)
+		poller_look(poller);
+}
+
+struct event_base *poller_new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL)
+		return NULL;
+	(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	(void)event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
 }
 
 bool poller_init(struct poller *poller, struct event_base *base)

@@ -28,6 +28,12 @@ struct poller {
 	struct socket_list stale;       /* read before it */
 };
 
+/*
+ * A base for one thread. NULL: out of memory or descriptors, and then with no
+ * second best; libevent has poll(2) to fall back on, which tells of no edges.
+ */
+struct event_base *poller_new_base(void);
+
 /* False: out of memory. */
 bool poller_init(struct poller *poller, struct event_base *base);
 

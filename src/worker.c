@@ -311,14 +311,7 @@ void worker_tell(struct worker *worker, enum worker_command command)
 
 static bool worker_make_events(struct worker *worker)
 {
-	struct event_config *config = event_config_new();
-
-	if (config == NULL)
-		return false;
-	/* One thread uses the base: no locks. */
-	(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-	worker->base = event_base_new_with_config(config);
-	event_config_free(config);
+	worker->base = poller_new_base();
 	worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (worker->base == NULL || worker->command_fd < 0)
 		return false;
