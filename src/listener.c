@@ -115,11 +115,9 @@ static void listener_on_resume(evutil_socket_t fd, short what, void *arg)
 /* Early and cheaply: no TLS, no relay, a RST. */
 static void listener_refuse(struct listener *listener, int fd, const char *reason)
 {
-	const struct linger now = { .l_onoff = 1 };
 	struct worker *worker = listener->worker;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* a FIN then */
-	(void)close(fd);
+	socket_abort_fd(fd);
 	worker->counters.refused++;
 	if (worker_may_log(worker, &worker->refusals))
 		listener_say(listener, LEVEL_WARNING, "refused", reason);

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -38,14 +37,20 @@ const struct timeouts *relay_timeouts(const struct relay *relay)
 
 /* ---- the turn of each state ---- */
 
+static void relay_fail_handshake(struct relay *relay, struct ending ending)
+{
+	socket_set_ending(relay->client, ending);
+	relay->worker->counters.handshakes_failed++;
+	relay_log_handshake(relay, SIDE_CLIENT, ending);
+}
+
 static enum relay_verdict relay_handshake(struct relay *relay)
 {
 	switch (socket_open(relay->client)) {
 	case IO_WAIT: return RELAY_WAITS;
 	case IO_DONE: return relay_connect_begin(relay);
 	case IO_ENDED:
-		relay->worker->counters.handshakes_failed++;
-		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		relay_fail_handshake(relay, socket_ending(relay->client));
 		return relay_part_begin(relay);
 	}
 	abort();
@@ -111,7 +116,7 @@ static bool relay_may_let_go(struct relay *relay, enum flow_verdict up)
 static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 {
 	if (relay->dying || flow->state != FLOW_OPEN || socket_unsent(flow->sink) == 0 ||
-	    socket_loss(flow->source) == ENDING_NONE)
+	    socket_loss(flow->source).kind == ENDING_NONE)
 		return;
 	relay->dying = true;
 	relay->since = worker_now();
@@ -227,23 +232,32 @@ static uint64_t relay_expires_at(const struct relay *relay)
 	return limit == 0 ? UINT64_MAX : relay->since + limit;
 }
 
-static void relay_arm(struct relay *relay)
+/*
+ * A timer takes memory for its place among the others when it is set, and gives
+ * that back when it fires. So each relay has its timer set from the beginning,
+ * even one that nothing limits, and again in the turn in which it fired. False:
+ * out of memory, all the same.
+ */
+static bool relay_arm(struct relay *relay)
 {
+	enum { LONGEST = 24 * 60 * 60 * 1000 }; /* milliseconds */
 	uint64_t due = relay_expires_at(relay);
 	uint64_t now = worker_now();
 	struct timeval in;
 
 	if (relay->look_at != 0 && relay->look_at < due)
 		due = relay->look_at;
-	if (due == UINT64_MAX || (relay->timer_due != 0 && relay->timer_due <= due))
-		return;
+	if (due > now + LONGEST)
+		due = now + LONGEST;
+	if (relay->timer_due != 0 && relay->timer_due <= due)
+		return true;
 	now = now < due ? due - now : 0;
 	in.tv_sec = (time_t)(now / 1000);
 	in.tv_usec = (suseconds_t)(now % 1000 * 1000);
-	relay->timer_due = due;
-	/* Fails only without memory; the next turn that arms it tries again. */
 	if (event_add(&relay->timer, &in) != 0)
-		relay->timer_due = 0;
+		return false;
+	relay->timer_due = due;
+	return true;
 }
 
 /*
@@ -264,15 +278,15 @@ static bool relay_kernel_moved(struct relay *relay)
 /* What is left of a lost source's bytes stays where it is. */
 static enum relay_verdict relay_expire_dying(struct relay *relay)
 {
-	const enum ending_kind up = socket_loss(relay->client);
-	const enum ending_kind down = socket_loss(relay->backend);
+	const struct ending up = socket_loss(relay->client);
+	const struct ending down = socket_loss(relay->backend);
 
 	if (relay->first == FIRST_NOBODY)
-		relay->first = up != ENDING_NONE ? FIRST_CLIENT : FIRST_BACKEND;
-	if (up != ENDING_NONE)
-		flow_cut(&relay->up, (struct ending){ .kind = up });
-	if (down != ENDING_NONE)
-		flow_cut(&relay->down, (struct ending){ .kind = down });
+		relay->first = up.kind != ENDING_NONE ? FIRST_CLIENT : FIRST_BACKEND;
+	if (up.kind != ENDING_NONE)
+		flow_cut(&relay->up, up);
+	if (down.kind != ENDING_NONE)
+		flow_cut(&relay->down, down);
 	relay_part_now(relay);
 	return RELAY_OVER;
 }
@@ -296,9 +310,7 @@ static enum relay_verdict relay_expire(struct relay *relay)
 {
 	switch (relay->state) {
 	case RELAY_HANDSHAKING:
-		socket_set_ending(relay->client, (struct ending){ ENDING_TIMEOUT, "handshake" });
-		relay->worker->counters.handshakes_failed++;
-		relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		relay_fail_handshake(relay, (struct ending){ ENDING_TIMEOUT, "handshake" });
 		return relay_part_begin(relay);
 	case RELAY_CONNECTING: return relay_connect_expire(relay);
 	case RELAY_CARRYING:   return relay_expire_carrying(relay);
@@ -345,6 +357,26 @@ static void relay_finish(struct relay *relay)
 	relay_free(relay);
 }
 
+void relay_kill(struct relay *relay, struct ending ending)
+{
+	if (relay->state == RELAY_CONNECTING || relay->state == RELAY_CARRYING) {
+		flow_cut(&relay->up, ending);
+		flow_cut(&relay->down, ending);
+	}
+	relay_part_now(relay);
+	relay_finish(relay);
+}
+
+/* Without a timer it could stay for ever. */
+static void relay_starve(struct relay *relay)
+{
+	const struct ending ending = { ENDING_LOST, "out_of_memory" };
+
+	if (relay->state == RELAY_HANDSHAKING)
+		relay_fail_handshake(relay, ending);
+	relay_kill(relay, ending);
+}
+
 static void relay_settle(struct relay *relay, enum relay_verdict verdict)
 {
 	while (verdict == RELAY_GOES_ON)
@@ -355,7 +387,8 @@ static void relay_settle(struct relay *relay, enum relay_verdict verdict)
 	}
 	if (verdict == RELAY_YIELDS)
 		worker_queue(relay->worker, relay);
-	relay_arm(relay);
+	if (!relay_arm(relay))
+		relay_starve(relay);
 }
 
 void relay_run(struct relay *relay)
@@ -405,18 +438,8 @@ static void relay_on_timer(evutil_socket_t fd, short what, void *arg)
 		relay->look_at = 0;
 		relay_run(relay);
 	} else {
-		relay_arm(relay);
+		relay_settle(relay, RELAY_WAITS);
 	}
-}
-
-void relay_kill(struct relay *relay, struct ending ending)
-{
-	if (relay->state == RELAY_CONNECTING || relay->state == RELAY_CARRYING) {
-		flow_cut(&relay->up, ending);
-		flow_cut(&relay->down, ending);
-	}
-	relay_part_now(relay);
-	relay_finish(relay);
 }
 
 static bool relay_open_client(struct relay *relay, int fd)
@@ -437,7 +460,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	if (relay == NULL) {
 		(void)atomic_fetch_sub(&worker->common->n_connections, 1);
 		listener_leave(listener, &peer->any, counted);
-		(void)close(fd);
+		socket_abort_fd(fd);
 		return false;
 	}
 	relay->worker = worker;
@@ -449,7 +472,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	relay->started = relay->since = worker_now();
 	TAILQ_INSERT_TAIL(&worker->relays, relay, link);
 	if (evtimer_assign(&relay->timer, worker->base, relay_on_timer, relay) != 0 ||
-	    !relay_open_client(relay, fd)) {
+	    !relay_open_client(relay, fd) || !relay_arm(relay)) {
 		worker_remove(worker, relay);
 		relay_free(relay);
 		return false;
@@ -457,7 +480,5 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 	/* A TLS client has yet to say hello: its first byte wakes us. */
 	if (listener_tls(listener) == NULL)
 		relay_run(relay);
-	else
-		relay_arm(relay);
 	return true;
 }

@@ -8,6 +8,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tls_heap.h"
+
 const char *tls_alert_name(int description)
 {
 	switch (description) {
@@ -118,6 +120,8 @@ const char *tls_error_cause(struct ending ending, const char *side, char *room, 
 		(void)snprintf(room, len, "%s_rejects_our_cert:%s", side, ending.detail);
 	else if (ending.kind == ENDING_TRUNCATED)
 		(void)snprintf(room, len, "closed");
+	else if (ending_is_ours(ending))
+		(void)snprintf(room, len, "%s", ending.detail);
 	else
 		(void)snprintf(room, len, "%s", ending_text(ending, text));
 	return room;
@@ -135,6 +139,11 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 	/* Of a system call OpenSSL tells the arguments, and about says enough. */
 	bool has_data = !is_errno && data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 
+	/* Whatever OpenSSL makes of that. */
+	if (tls_heap_was_short()) {
+		reason = "out of memory";
+		has_data = false;
+	}
 	(void)snprintf(room, len, "%s: %s%s%s%s", about, reason != NULL ? reason : "unknown error",
 	               has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
 	ERR_clear_error();
