@@ -7,7 +7,9 @@ part of a stream that it got for all of it, and the log says what was missing;
 the next one finds everything as it was.
 """
 
+import contextlib
 import errno
+import socket
 import ssl
 import unittest
 
@@ -22,6 +24,7 @@ class Relay(fault.Checks):
     def setUp(self):
         super().setUp()
         self.visitors = 1, False        # size, and whether they are slow
+        self.silent = []
 
     def fail_each(self, kinds, error=0, stride=1, for_ever=False):
         """Or, for ever, each one and all that follow it."""
@@ -45,7 +48,7 @@ class Relay(fault.Checks):
 
     def expect_ours_to_count(self, client, server):
         """Descriptors, and what is allocated by anybody but OpenSSL."""
-        self.open(client, server)
+        self.open(client, server, 'max-per-ip = 5')
         for error in errno.EMFILE, errno.ENFILE, errno.ENOMEM:
             self.assertGreaterEqual(self.fail_each(fault.DESCRIPTORS, error), 5)
         self.fail_each(fault.DESCRIPTORS, for_ever=True)
@@ -85,6 +88,49 @@ class Relay(fault.Checks):
     @needs_memory
     def test_without_memory_for_what_slow_readers_have_not_taken_unix(self):
         self.fail_each_with_slow_readers('unix', 'unix', 40)
+
+    def come(self, n):
+        """Visitors who say nothing; some of them may be reset at once."""
+        for _ in range(n):
+            client = socket.socket()
+            self.addCleanup(client.close)
+            client.settimeout(fault.PATIENCE)
+            with contextlib.suppress(ConnectionResetError):
+                client.connect(self.address)
+                self.silent.append(client)
+
+    @needs_memory
+    def test_nobody_stays_without_a_timer(self):
+        config = self.sections('tls', 'plain', 'handshake-timeout = 300ms')
+
+        def begin(config):
+            self.adieu = fault.Adieu(config, self.folder)
+            self.addCleanup(self.adieu.process.kill)
+            self.find()
+            return self.adieu.descriptors()
+
+        # Room is made for eight timers, and for twice that when the ninth comes.
+        before = begin(config.replace('300ms', '30s'))
+        self.adieu.arm(fault.OUR_MEMORY, 0, 0)
+        self.come(7)
+        harness.wait_until(lambda: self.adieu.descriptors() == before + 7, 'seven')
+        few = self.adieu.control.calls
+        self.come(3)
+        harness.wait_until(lambda: self.adieu.descriptors() == before + 10, 'ten')
+        more = self.adieu.control.calls
+        for client in self.silent:
+            client.close()
+        self.assertIsNone(self.adieu.stop())
+        for self.call in range(few + 1, more + 1):
+            begin(config)
+            self.adieu.arm(fault.OUR_MEMORY, self.call, self.call)
+            self.silent = []
+            self.come(10)
+            for client in self.silent:
+                with self.assertRaises(ConnectionResetError):
+                    client.recv(1)
+            self.assertEqual(self.adieu.control.failed, 1)
+            self.assertIsNone(self.adieu.stop())
 
     @needs_memory
     def test_openssl_without_memory_in_tls_1_3(self):

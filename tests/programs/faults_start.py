@@ -6,6 +6,7 @@ Then it starts and serves, or it ends with status 1 and a word about what was
 missing; it neither crashes, nor hangs, nor starts as half of itself.
 """
 
+import subprocess
 import unittest
 
 import fault
@@ -67,6 +68,36 @@ class Start(fault.Checks):
     def test_openssl_without_memory(self):
         self.assertGreater(self.fail_each(fault.TLS_MEMORY, stride=97), 10000)
         self.fail_each(fault.TLS_MEMORY, stride=401, for_ever=True)
+
+
+@unittest.skipUnless(fault.HAS_MEMORY, 'the sanitizer has allocations of its own')
+class Judgement(fault.Checks):
+    """What is only asked about a configuration gets an answer, or a word about why not."""
+
+    def fail_each(self, command, kinds, stride=1):
+        config = self.path('adieu.conf')
+        with open(config, 'w', encoding='utf-8') as file:
+            file.write(self.sections('tls', 'tls'))
+        control = fault.Control.open(self.folder)
+        call, failed = 0, True
+        while failed:
+            call += 1 if call == 0 or fault.ALL else stride
+            control.arm(kinds, call, call)
+            with fault.loaded(self.path('control')):
+                done = subprocess.run([harness.ADIEU, '-c', config, command], capture_output=True,
+                                      text=True, timeout=fault.PATIENCE, check=False)
+            failed = control.failed > 0
+            control.disarm()
+            words = done.stderr + done.stdout
+            if done.returncode not in (0, 1) or (done.returncode == 1 and 'memory' not in words):
+                self.fail(f'{command}: call {call}, status {done.returncode}: {words}\n'
+                          f'{fault.stack(control.where)}\n{fault.stack(control.crash)}')
+        self.assertEqual(done.returncode, 0)
+
+    def test_check_and_explain_without_memory(self):
+        for command in '--check', '--explain':
+            self.fail_each(command, fault.OUR_MEMORY)
+            self.fail_each(command, fault.TLS_MEMORY, 199)
 
 
 if __name__ == '__main__':
