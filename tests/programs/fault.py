@@ -4,6 +4,12 @@
 tests/support/fault.c, preloaded, counts the calls of adieu that may fail, and
 lets those fail that it is told to. A check runs its scenario again and again,
 and each time another call fails, until there are no more of them.
+
+What else goes wrong around adieu is seen to elsewhere: a limit of descriptors
+under load, and that accepting pauses without spinning, in
+tests/scenario/test_limits.c; files that are deleted, garbage, or of no use in a
+reload, in reload.py, and in an upgrade, in upgrade.py; /dev/full, and a log that
+cannot be opened again, in tests/unit/test_log.c and test_log_target.c.
 """
 
 import contextlib
