@@ -11,13 +11,13 @@ import shutil
 import signal
 import socket
 import ssl
-import subprocess
 import time
 import unittest
 
 import fault
 import harness
 import stapling
+from peers import PATIENCE, play
 
 YEARS = 10 * 365 * 24 * 3600
 DAYS = 24 * 3600
@@ -36,7 +36,7 @@ class Clock(fault.Checks):
         client = self.knock()
         client.say(fault.REQUEST)
         server = self.await_server(client)
-        self.assertTrue(fault.play([client, server], lambda: server.got == fault.REQUEST))
+        self.assertTrue(play([client, server], lambda: server.got == fault.REQUEST))
         return client, server
 
     def test_who_is_there_stays_and_ends_well(self):
@@ -45,10 +45,10 @@ class Clock(fault.Checks):
             client, server = self.begin()
             self.jump(jump)
             # It would be over by now.
-            self.assertFalse(fault.play([client, server], lambda: client.is_over, 0.5))
+            self.assertFalse(play([client, server], lambda: client.is_over, 0.5))
             client.say(b'', last=True)
             self.answer(client, server)
-            self.assertTrue(fault.play([client, server], lambda: client.is_over and server.is_over))
+            self.assertTrue(play([client, server], lambda: client.is_over and server.is_over))
             if not self.judge(client, server):
                 self.complain('it did not end well', client, server)
             for one in client, server:
@@ -61,13 +61,13 @@ class Clock(fault.Checks):
             with self.subTest(jump=jump):
                 client, server = self.begin()
                 client.say(b'', last=True)
-                self.assertTrue(fault.play([client, server], lambda: server.heard_all))
+                self.assertTrue(play([client, server], lambda: server.heard_all))
                 self.jump(jump)
                 with socket.create_connection(self.address) as silent:
-                    silent.settimeout(fault.PATIENCE)
+                    silent.settimeout(PATIENCE)
                     with self.assertRaises(ConnectionResetError):
                         silent.recv(1)
-                self.assertTrue(fault.play([client, server], lambda: client.is_over))
+                self.assertTrue(play([client, server], lambda: client.is_over))
                 self.adieu.wait('relay', backend_end='timeout:half-close')
                 self.assertFalse(client.heard_all)
                 for one in client, server:
@@ -81,7 +81,7 @@ class Clock(fault.Checks):
             self.judge(*self.visit())
             said = self.adieu.found('relay', {})[0]
             self.assertEqual(said['time'][:4], time.strftime('%Y', time.gmtime(time.time() + jump)))
-            self.assertLess(float(said['duration']), fault.PATIENCE)
+            self.assertLess(float(said['duration']), PATIENCE)
             self.adieu.forget()
 
     def test_a_server_whose_certificate_is_out_of_date_gets_nothing_until_it_is_good_again(self):
@@ -153,14 +153,14 @@ class Clock(fault.Checks):
         visitors = self.visit()
         if not self.judge(*visitors):
             self.complain('no service', *visitors)
-        self.assertLess(float(self.adieu.found('relay', {})[0]['duration']), fault.PATIENCE)
+        self.assertLess(float(self.adieu.found('relay', {})[0]['duration']), PATIENCE)
         with socket.create_connection(self.address) as silent:
-            silent.settimeout(fault.PATIENCE)
+            silent.settimeout(PATIENCE)
             with self.assertRaises(ConnectionResetError):
                 silent.recv(1)
         os.kill(int(self.adieu.found('ready', {})[0]['pid']), signal.SIGTERM)
         self.adieu.wait('stop')
-        self.assertEqual(self.adieu.process.wait(fault.PATIENCE), 0)
+        self.assertEqual(self.adieu.process.wait(PATIENCE), 0)
 
 
 class Staple(stapling.Stapling):

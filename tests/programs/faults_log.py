@@ -16,10 +16,10 @@ import signal
 import socket
 import subprocess
 import time
-import unittest
 
 import fault
 import harness
+from peers import PATIENCE
 
 LOGGERS = 'syslog', 'journal'
 # A long name makes long lines, and a full queue of few: this is more than it holds,
@@ -51,7 +51,7 @@ class Logger:
             os.unlink(self.path)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.socket.settimeout(fault.PATIENCE)
+        self.socket.settimeout(PATIENCE)
 
     def close(self):
         self.socket.close()
@@ -102,7 +102,7 @@ class Visitors(fault.Checks):
         for _ in range(n):
             begin = time.monotonic()
             with self.assertRaises(ConnectionResetError):
-                with socket.create_connection(self.listening, fault.PATIENCE) as client:
+                with socket.create_connection(self.listening, PATIENCE) as client:
                     client.recv(1)
             slowest = max(slowest, time.monotonic() - begin)
             self.visits += 1
@@ -123,14 +123,14 @@ class Loggers(Visitors):
 
     def await_dropped(self):
         """adieu looks for a logger that is gone once a second, when it has something to say."""
-        deadline = time.monotonic() + fault.PATIENCE
+        deadline = time.monotonic() + PATIENCE
         self.logger.socket.settimeout(0.1)
         while not count_dropped(self.logger.lines):
             self.assertLess(time.monotonic(), deadline)
             self.come_and_go(1)
             with contextlib.suppress(TimeoutError):
                 self.logger.read_until('event=log-dropped')
-        self.logger.socket.settimeout(fault.PATIENCE)
+        self.logger.socket.settimeout(PATIENCE)
 
     def expect_all_accounted_for(self):
         """Lines of visitors that came, and those that are said to be missing."""
@@ -187,7 +187,7 @@ class Loggers(Visitors):
 
         def is_echoed():
             try:
-                with socket.create_connection(self.listening, fault.PATIENCE) as client:
+                with socket.create_connection(self.listening, PATIENCE) as client:
                     client.sendall(b'hello')
                     return client.recv(5) == b'hello'
             except ConnectionError:

@@ -15,6 +15,7 @@ import unittest
 
 import fault
 import harness
+from peers import PATIENCE
 
 needs_memory = unittest.skipUnless(fault.HAS_MEMORY, 'the sanitizer has allocations of its own')
 
@@ -94,7 +95,7 @@ class Relay(fault.Checks):
         for _ in range(n):
             client = socket.socket()
             self.addCleanup(client.close)
-            client.settimeout(fault.PATIENCE)
+            client.settimeout(PATIENCE)
             with contextlib.suppress(ConnectionResetError):
                 client.connect(self.address)
                 self.silent.append(client)

@@ -12,6 +12,7 @@ import unittest
 
 import fault
 import harness
+from peers import PATIENCE, play
 
 needs_memory = unittest.skipUnless(fault.HAS_MEMORY, 'the sanitizer has allocations of its own')
 
@@ -32,7 +33,7 @@ class Reload(fault.Checks):
             return [event for event in self.adieu.found('reload', {'n': n}) if 'result' in event]
 
         with self.adieu.news:
-            if not self.adieu.news.wait_for(find, fault.PATIENCE):
+            if not self.adieu.news.wait_for(find, PATIENCE):
                 self.complain('no end of a reload')
             return find()[0]
 
@@ -113,7 +114,7 @@ class Upgrade(fault.Checks):
                     if event['result'] in ('failed', 'done')]
 
         with self.adieu.news:
-            if not self.adieu.news.wait_for(find, fault.PATIENCE):
+            if not self.adieu.news.wait_for(find, PATIENCE):
                 self.complain('no end of an upgrade')
             return find()[0]
 
@@ -135,7 +136,7 @@ class Upgrade(fault.Checks):
             self.complain(f'a crash: {fault.stack(self.adieu.control.crash)}')
         if said['result'] == 'done':
             self.heir = int(said['pid'])
-            if self.adieu.process.wait(fault.PATIENCE) != 0:
+            if self.adieu.process.wait(PATIENCE) != 0:
                 self.complain('the old one did not end well')
         elif not failed:
             self.complain('nothing was the matter')
@@ -181,7 +182,7 @@ class End(fault.Checks):
             if not stays:
                 client.say(b'', last=True)
                 self.answer(client, server)
-            if not fault.play([client, server], lambda: client.is_over and server.is_over):
+            if not play([client, server], lambda: client.is_over and server.is_over):
                 self.complain('it hangs', client, server)
             status = self.adieu.end()
             if status != 0:
@@ -196,7 +197,8 @@ class End(fault.Checks):
 
     def begin(self):
         """Somebody is there whose request is under way."""
-        config = self.sections('tls', 'plain').replace('[global]', '[global]\ndrain-timeout = 300ms')
+        config = self.sections('tls', 'plain')
+        config = config.replace('[global]', '[global]\ndrain-timeout = 300ms')
         self.adieu = fault.Starting(config, self.folder)
         self.addCleanup(self.adieu.process.kill)
         self.find()
@@ -204,7 +206,7 @@ class End(fault.Checks):
         client = self.knock()
         client.say(fault.REQUEST)
         server = self.await_server(client)
-        self.assertTrue(fault.play([client, server], lambda: server.got == fault.REQUEST))
+        self.assertTrue(play([client, server], lambda: server.got == fault.REQUEST))
         return client, server
 
     @staticmethod

@@ -11,6 +11,7 @@ import unittest
 
 import fault
 import harness
+from peers import PATIENCE
 
 MISSING = ('memory', 'Too many open files', 'No space left', 'Resource temporarily unavailable')
 
@@ -85,7 +86,7 @@ class Judgement(fault.Checks):
             control.arm(kinds, call, call)
             with fault.loaded(self.path('control')):
                 done = subprocess.run([harness.ADIEU, '-c', config, command], capture_output=True,
-                                      text=True, timeout=fault.PATIENCE, check=False)
+                                      text=True, timeout=PATIENCE, check=False)
             failed = control.failed > 0
             control.disarm()
             words = done.stderr + done.stdout

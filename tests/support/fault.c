@@ -168,18 +168,16 @@ __attribute__((constructor)) static void fault_begin(void)
 /* ---- memory ---- */
 
 #ifdef FAULT_MEMORY
-int CRYPTO_set_mem_functions(void *(*new)(size_t, const char *, int),
-                             void *(*renew)(void *, size_t, const char *, int),
-                             void (*drop)(void *, const char *, int));
+typedef void *fault_malloc(size_t len, const char *file, int line);
+typedef void *fault_realloc(void *block, size_t len, const char *file, int line);
+typedef void fault_free(void *block, const char *file, int line);
+
+int CRYPTO_set_mem_functions(fault_malloc *new, fault_realloc *renew, fault_free *drop);
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t n, size_t len);
 void *__libc_realloc(void *block, size_t len);
 
 /* OpenSSL asks through functions of adieu's, which are called from here. */
-typedef void *fault_malloc(size_t len, const char *file, int line);
-typedef void *fault_realloc(void *block, size_t len, const char *file, int line);
-typedef void fault_free(void *block, const char *file, int line);
-
 static fault_malloc *their_malloc;
 static fault_realloc *their_realloc;
 /* Not to be allocated itself. */
