@@ -37,7 +37,7 @@ enum cause cause_of_ending(struct ending ending)
 	case ENDING_TRUNCATED:
 	case ENDING_UNANSWERED:   return CAUSE_CLOSED;
 	case ENDING_RESET:        return CAUSE_RESET;
-	case ENDING_LOST:         return CAUSE_LOST;
+	case ENDING_LOST:         return ending_is_ours(ending) ? CAUSE_OUT_OF_MEMORY : CAUSE_LOST;
 	case ENDING_TIMEOUT:      return CAUSE_TIMEOUT;
 	case ENDING_VIOLATION:    return CAUSE_VIOLATION;
 	case ENDING_NONE:

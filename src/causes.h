@@ -130,7 +130,9 @@ enum side {
 	CAUSE(VIOLATION, CAUSE_OF_BOTH("violation"), \
 	      "it broke the protocol in a way that the field reason tells") \
 	CAUSE(INTERNAL_ERROR, CAUSE_OF_BOTH("internal_error"), \
-	      "it is not to blame: memory has run out here, or the library has failed")
+	      "it is not to blame: the library has failed") \
+	CAUSE(OUT_OF_MEMORY, CAUSE_OF_BOTH("out_of_memory"), \
+	      "it is not to blame: memory has run out here")
 /* clang-format on */
 
 enum cause {

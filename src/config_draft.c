@@ -206,13 +206,16 @@ static void draft_print_error(const struct draft_error *error, const char *path,
 
 bool draft_report(struct draft *draft, const char *path, FILE *errors)
 {
+	/* What is missing now may well be in the file. */
+	if (draft->out_of_memory) {
+		(void)fprintf(errors, "%s: out of memory\n", path);
+		return true;
+	}
 	if (draft->n_errors > 0)
 		qsort(draft->errors, draft->n_errors, sizeof(*draft->errors), draft_compare_errors);
 	for (size_t i = 0; i < draft->n_errors; i++)
 		draft_print_error(&draft->errors[i], path, errors);
-	if (draft->out_of_memory)
-		(void)fprintf(errors, "%s: out of memory\n", path);
-	return draft->n_errors > 0 || draft->out_of_memory;
+	return draft->n_errors > 0;
 }
 
 static void draft_clear_section(struct draft_section *section)

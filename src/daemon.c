@@ -14,6 +14,7 @@
 #include "daemon_impl.h"
 #include "log.h"
 #include "notify.h"
+#include "poller.h"
 #include "privileges.h"
 #include "tls_tickets.h"
 
@@ -123,6 +124,26 @@ static bool daemon_watch(struct daemon *daemon)
 	       event_add(&daemon->watchdog_event, &each) == 0;
 }
 
+/* ---- libevent's own words ---- */
+
+static void daemon_on_libevent(int severity, const char *message)
+{
+	const bool is_bad = severity == EVENT_LOG_WARN || severity == EVENT_LOG_ERR;
+	struct log_line line;
+
+	log_begin(&line, is_bad ? LEVEL_WARNING : LEVEL_DEBUG, "libevent");
+	log_text(&line, "message", message);
+	log_end(&line);
+}
+
+/* It ends the program when it cannot even be made; what it has to say is in the queue. */
+static void daemon_on_fatal(int error)
+{
+	(void)error;
+	log_close();
+	exit(EXIT_FAILURE);
+}
+
 /* ---- its making ---- */
 
 static unsigned daemon_count_workers(const struct config *config)
@@ -166,6 +187,8 @@ static bool daemon_watch_fd(struct daemon *daemon, struct event *event, int fd,
 
 static bool daemon_make_events(struct daemon *daemon)
 {
+	event_set_log_callback(daemon_on_libevent);
+	event_set_fatal_callback(daemon_on_fatal);
 	daemon->base = event_base_new();
 	daemon->common.ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	daemon->common.turned_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -197,7 +220,7 @@ static bool daemon_make_workers(struct daemon *daemon)
 static bool daemon_make(struct daemon *daemon, struct config *config, char *reason)
 {
 	daemon->n_workers = daemon_count_workers(config);
-	if (!daemon_make_workers(daemon) || !daemon_make_events(daemon))
+	if (!daemon_make_events(daemon) || !daemon_make_workers(daemon))
 		return daemon_fail(reason, "out of memory or descriptors");
 	if (!daemon_make_tickets(daemon))
 		return daemon_fail(reason, "no memory or random numbers for ticket keys");

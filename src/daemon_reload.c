@@ -10,6 +10,7 @@
 #include "log.h"
 #include "notify.h"
 #include "resources.h"
+#include "tls_heap.h"
 #include "tls_keylog.h"
 #include "upgrade.h"
 
@@ -38,7 +39,8 @@ static struct config *daemon_read_config(const struct daemon *daemon, char *reas
 	if (errors == NULL)
 		return NULL;
 	config = config_load(daemon->path, errors);
-	if (fclose(errors) != 0) {
+	/* Without memory for its end the stream's text may be NULL, and all said to be well. */
+	if (fclose(errors) != 0 || text == NULL) {
 		config_free(config);
 		config = NULL;
 	} else if (config == NULL) {
@@ -57,6 +59,13 @@ static void daemon_drop_handovers(struct daemon *daemon)
 	}
 }
 
+static void daemon_drop_next(struct daemon *daemon)
+{
+	daemon_drop_handovers(daemon);
+	generation_end(daemon->next, daemon->generation);
+	daemon->next = NULL;
+}
+
 static bool daemon_prepare_generation(struct daemon *daemon, struct config *config, char *reason)
 {
 	daemon->max_connections =
@@ -68,9 +77,7 @@ static bool daemon_prepare_generation(struct daemon *daemon, struct config *conf
 		daemon->handovers[i] =
 			generation_equip(daemon->next, daemon->workers[i], i, reason);
 		if (daemon->handovers[i] == NULL) {
-			daemon_drop_handovers(daemon);
-			generation_end(daemon->next, daemon->generation);
-			daemon->next = NULL;
+			daemon_drop_next(daemon);
 			return false;
 		}
 	}
@@ -105,6 +112,19 @@ static bool daemon_prepare_log(const struct daemon *daemon, const struct config 
 	return why == NULL;
 }
 
+/*
+ * What OpenSSL could not allocate it may do without, and say nothing: it knows
+ * fewer algorithms then, or takes a certificate for less than it is.
+ */
+static bool daemon_is_whole(struct daemon *daemon, char *reason)
+{
+	if (!tls_heap_was_short())
+		return true;
+	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	daemon_drop_next(daemon);
+	return false;
+}
+
 bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 {
 	if (!daemon_prepare_log(daemon, config, reason)) {
@@ -116,7 +136,7 @@ bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 		config_free(config);
 		return false;
 	}
-	if (daemon_prepare_generation(daemon, config, reason))
+	if (daemon_prepare_generation(daemon, config, reason) && daemon_is_whole(daemon, reason))
 		return true;
 	tls_keylog_cancel();
 	log_cancel();
@@ -227,6 +247,7 @@ void daemon_reload(struct daemon *daemon)
 
 	daemon->n_reloads++;
 	notify_reloading("Reloading");
+	tls_heap_forget();
 	config = daemon_read_config(daemon, reason);
 	if (config != NULL && daemon_prepare(daemon, config, reason)) {
 		daemon_hand_over(daemon);

@@ -31,6 +31,11 @@ bool ending_is_clean(enum ending_kind kind)
 	return kind == ENDING_CLOSE_NOTIFY || kind == ENDING_FIN;
 }
 
+bool ending_is_ours(struct ending ending)
+{
+	return ending.kind == ENDING_LOST && ending.detail != NULL;
+}
+
 const char *ending_text(struct ending ending, char room[static ENDING_TEXT_ROOM])
 {
 	(void)snprintf(room, ENDING_TEXT_ROOM, "%s%s%s", ending_name(ending.kind),
@@ -39,11 +44,13 @@ const char *ending_text(struct ending ending, char room[static ENDING_TEXT_ROOM]
 	return room;
 }
 
-enum ending_kind ending_of_errno(int error)
+struct ending ending_of_errno(int error)
 {
 	switch (error) {
 	case ECONNRESET:
-	case EPIPE:      return ENDING_RESET;
-	default:         return ENDING_LOST;
+	case EPIPE:      return (struct ending){ .kind = ENDING_RESET };
+	case ENOMEM:
+	case ENOBUFS:    return (struct ending){ ENDING_LOST, "out_of_memory" };
+	default:         return (struct ending){ .kind = ENDING_LOST };
 	}
 }

@@ -22,7 +22,7 @@ enum ending_kind {
 	ENDING_RESET,           /* RST from the peer */
 	ENDING_ALERT,           /* TLS: fatal alert received; detail: its name */
 	ENDING_VIOLATION,       /* TLS: protocol broken; detail: the alert we sent */
-	ENDING_LOST,            /* the network gave up */
+	ENDING_LOST,            /* the network gave up; detail: or we did, and why */
 	ENDING_TIMEOUT,         /* one of our timers; detail: which */
 	ENDING_REFUSED,         /* no server would have the relay; detail: why */
 	ENDING_DRAIN,           /* cut at the drain deadline */
@@ -41,10 +41,13 @@ enum { ENDING_TEXT_ROOM = 96 };
 /* True when the source ended its stream well, so that the sink may be told so. */
 bool ending_is_clean(enum ending_kind kind);
 
+/* True when it is nobody's doing but ours: there was no memory to go on. */
+bool ending_is_ours(struct ending ending);
+
 /* "close_notify", "alert:internal_error", ... Writes to room and returns it. */
 const char *ending_text(struct ending ending, char room[static ENDING_TEXT_ROOM]);
 
 /* What a failed system call on a connected socket says about its peer. */
-enum ending_kind ending_of_errno(int error);
+struct ending ending_of_errno(int error);
 
 #endif

@@ -23,7 +23,7 @@ static enum flow_verdict flow_lose_sink(struct flow *flow)
 {
 	/* A source that is lost as well explains more. */
 	if (flow->ending.kind == ENDING_NONE)
-		flow->ending.kind = socket_loss(flow->source);
+		flow->ending = socket_loss(flow->source);
 	if (flow->ending.kind == ENDING_NONE)
 		flow->ending.kind = ENDING_SINK_GONE;
 	flow_enter(flow, FLOW_GONE);

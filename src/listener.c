@@ -136,11 +136,9 @@ static void listener_say_refused(const struct listener *listener, const union pe
 static void listener_refuse(struct listener *listener, int fd, const union peer_address *peer,
                             const char *reason)
 {
-	const struct linger now = { .l_onoff = 1 };
 	struct worker *worker = listener->worker;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)); /* a FIN then */
-	(void)close(fd);
+	socket_abort_fd(fd);
 	worker->counters.refused++;
 	if (worker_may_log(worker, &worker->refusals))
 		listener_say_refused(listener, peer, reason);

@@ -13,6 +13,7 @@
 #include "generation.h"
 #include "inherited.h"
 #include "log.h"
+#include "tls_heap.h"
 
 static const char usage[] =
 	"usage: adieu -c FILE [--check | --explain]\n"
@@ -141,6 +142,7 @@ int main(int argc, char **argv)
 {
 	const struct arguments arguments = main_parse(argc, argv);
 
+	tls_heap_watch();
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
 	switch (arguments.command) {
 	case COMMAND_RUN:

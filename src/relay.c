@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "relay_impl.h"
 
@@ -36,14 +35,20 @@ const struct timeouts *relay_timeouts(const struct relay *relay)
 
 /* ---- the turn of each state ---- */
 
+static void relay_fail_handshake(struct relay *relay, struct ending ending)
+{
+	socket_set_ending(relay->client, ending);
+	relay->worker->counters.handshakes_failed++;
+	(void)relay_log_handshake(relay, SIDE_CLIENT, ending);
+}
+
 static enum relay_verdict relay_handshake(struct relay *relay)
 {
 	switch (socket_open(relay->client)) {
 	case IO_WAIT: return RELAY_WAITS;
 	case IO_DONE: return relay_connect_begin(relay);
 	case IO_ENDED:
-		relay->worker->counters.handshakes_failed++;
-		(void)relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		relay_fail_handshake(relay, socket_ending(relay->client));
 		return relay_part_begin(relay);
 	}
 	abort();
@@ -125,7 +130,7 @@ static bool relay_may_let_go(struct relay *relay, enum flow_verdict up)
 static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 {
 	if (relay->dying || flow->state != FLOW_OPEN || socket_unsent(flow->sink) == 0 ||
-	    socket_loss(flow->source) == ENDING_NONE)
+	    socket_loss(flow->source).kind == ENDING_NONE)
 		return;
 	relay->dying = true;
 	relay->since = poller_now();
@@ -285,15 +290,15 @@ static bool relay_kernel_moved(struct relay *relay)
 /* What is left of a lost source's bytes stays where it is. */
 static enum relay_verdict relay_expire_dying(struct relay *relay)
 {
-	const enum ending_kind up = socket_loss(relay->client);
-	const enum ending_kind down = socket_loss(relay->backend);
+	const struct ending up = socket_loss(relay->client);
+	const struct ending down = socket_loss(relay->backend);
 
 	if (relay->first == FIRST_NOBODY)
-		relay->first = up != ENDING_NONE ? FIRST_CLIENT : FIRST_BACKEND;
-	if (up != ENDING_NONE)
-		flow_cut(&relay->up, (struct ending){ .kind = up });
-	if (down != ENDING_NONE)
-		flow_cut(&relay->down, (struct ending){ .kind = down });
+		relay->first = up.kind != ENDING_NONE ? FIRST_CLIENT : FIRST_BACKEND;
+	if (up.kind != ENDING_NONE)
+		flow_cut(&relay->up, up);
+	if (down.kind != ENDING_NONE)
+		flow_cut(&relay->down, down);
 	relay_part_now(relay);
 	return RELAY_OVER;
 }
@@ -317,9 +322,7 @@ static enum relay_verdict relay_expire(struct relay *relay)
 {
 	switch (relay->state) {
 	case RELAY_HANDSHAKING:
-		socket_set_ending(relay->client, (struct ending){ ENDING_TIMEOUT, "handshake" });
-		relay->worker->counters.handshakes_failed++;
-		(void)relay_log_handshake(relay, SIDE_CLIENT, socket_ending(relay->client));
+		relay_fail_handshake(relay, (struct ending){ ENDING_TIMEOUT, "handshake" });
 		return relay_part_begin(relay);
 	case RELAY_CONNECTING: return relay_connect_expire(relay);
 	case RELAY_CARRYING:   return relay_expire_carrying(relay);
@@ -369,6 +372,16 @@ static void relay_finish(struct relay *relay)
 		relay_log_end(relay);
 	}
 	relay_free(relay);
+}
+
+void relay_kill(struct relay *relay, struct ending ending)
+{
+	if (relay->state == RELAY_CONNECTING || relay->state == RELAY_CARRYING) {
+		flow_cut(&relay->up, ending);
+		flow_cut(&relay->down, ending);
+	}
+	relay_part_now(relay);
+	relay_finish(relay);
 }
 
 static void relay_settle(struct relay *relay, enum relay_verdict verdict)
@@ -435,16 +448,6 @@ static void relay_on_timer(void *arg)
 	}
 }
 
-void relay_kill(struct relay *relay, struct ending ending)
-{
-	if (relay->state == RELAY_CONNECTING || relay->state == RELAY_CARRYING) {
-		flow_cut(&relay->up, ending);
-		flow_cut(&relay->down, ending);
-	}
-	relay_part_now(relay);
-	relay_finish(relay);
-}
-
 static bool relay_open_client(struct relay *relay, int fd)
 {
 	struct tls_context *tls = listener_tls(relay->listener);
@@ -464,7 +467,7 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
 		(void)atomic_fetch_sub(&worker->common->n_connections, 1);
 		listener_return_place(listener, &peer->any, counted);
 		listener_leave(listener);
-		(void)close(fd);
+		socket_abort_fd(fd);
 		return false;
 	}
 	relay->worker = worker;

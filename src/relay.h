@@ -108,7 +108,7 @@ struct relay {
 /*
  * Takes fd, a client just accepted, and its places in the counts of listener
  * (counted: that of its address too) and worker, and begins. False: out of
- * memory; fd is closed then too, and its places given back.
+ * memory; fd is aborted then, and its places given back.
  */
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
                  const union peer_address *peer, bool counted, uint64_t id);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the log says of a relay. */
+#include <errno.h>
+
 #include "log.h"
 #include "relay_impl.h"
 
@@ -113,14 +115,29 @@ static const char *relay_first_name(const struct relay *relay)
 	return relay->up.ending.kind == ENDING_SINK_GONE ? "backend" : "client";
 }
 
+/* What we lacked to go on with it; NULL: nothing. */
+static const char *relay_lack(const struct relay *relay)
+{
+	if (ending_is_ours(relay->up.ending))
+		return relay->up.ending.detail;
+	if (ending_is_ours(relay->down.ending))
+		return relay->down.ending.detail;
+	/* Where only the sink was lost by it, its source is not to blame. */
+	if (socket_error(relay->client) == ENOMEM ||
+	    (relay->backend != NULL && socket_error(relay->backend) == ENOMEM))
+		return "out_of_memory";
+	return NULL;
+}
+
 void relay_log_end(const struct relay *relay)
 {
 	bool refused = relay->down.ending.kind == ENDING_REFUSED;
+	const char *lack = relay_lack(relay);
 	char up[ENDING_TEXT_ROOM];
 	char down[ENDING_TEXT_ROOM];
 	struct log_line line;
 
-	log_begin(&line, refused ? LEVEL_WARNING : LEVEL_INFO, "relay");
+	log_begin(&line, refused || lack != NULL ? LEVEL_WARNING : LEVEL_INFO, "relay");
 	if (!line.wanted)
 		return;
 	relay_log_origin(&line, relay);
@@ -135,6 +152,7 @@ void relay_log_end(const struct relay *relay)
 		log_flag(&line, "up-told", false);
 	if (relay_is_untold(&relay->down))
 		log_flag(&line, "down-told", false);
+	log_text(&line, "reason", lack);
 	log_duration(&line, "duration", poller_now() - relay->started);
 	log_end(&line);
 }
@@ -158,13 +176,15 @@ const char *relay_log_handshake(const struct relay *relay, enum side side, struc
 	const struct socket *sock = side == SIDE_CLIENT ? relay->client : relay->backend;
 	const struct tls_facts *facts = socket_tls_facts(sock);
 	/* Who only knocked, or looked whether somebody is there, is no news. */
-	bool probe = side == SIDE_CLIENT && !socket_heard(sock);
+	bool ours = ending_is_ours(ending);
+	bool probe = side == SIDE_CLIENT && !socket_heard(sock) && !ours;
+	enum log_level level = ours ? LEVEL_WARNING : LEVEL_INFO;
 	enum cause cause = facts->cause != CAUSE_UNKNOWN ? facts->cause : cause_of_ending(ending);
 	struct log_line line;
 
 	if (!probe)
 		relay->worker->causes.n[cause][side]++;
-	log_begin(&line, probe ? LEVEL_DEBUG : LEVEL_INFO, "handshake");
+	log_begin(&line, probe ? LEVEL_DEBUG : level, "handshake");
 	relay_log_origin(&line, relay);
 	relay_log_side(&line, relay, side);
 	log_text(&line, "cause", cause_word(cause, side));

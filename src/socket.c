@@ -192,10 +192,10 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 	return socket_take_result(sock, n);
 }
 
-enum ending_kind socket_wire_ending(const struct socket *sock, enum ending_kind at_eof)
+struct ending socket_wire_ending(const struct socket *sock, enum ending_kind at_eof)
 {
 	if (sock->error == 0 || (sock->error == EPIPE && sock->eof))
-		return at_eof;
+		return (struct ending){ .kind = at_eof };
 	return ending_of_errno(sock->error);
 }
 
@@ -334,21 +334,36 @@ void socket_close(struct socket *sock)
 	sock->fd = -1;
 }
 
-void socket_abort(struct socket *sock)
+/* A Unix socket knows no RST; there this is the close it can be. */
+static void socket_drop_unsent(int fd)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	/* A Unix socket knows no RST; there this is the close it can be. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void socket_abort(struct socket *sock)
+{
 	if (sock->fd >= 0)
-		(void)setsockopt(sock->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		socket_drop_unsent(sock->fd);
 	socket_close(sock);
+}
+
+void socket_abort_fd(int fd)
+{
+	socket_drop_unsent(fd);
+	(void)close(fd); /* Linux: the descriptor is gone whatever it says */
 }
 
 void socket_free(struct socket *sock)
 {
 	if (sock == NULL)
 		return;
-	socket_close(sock);
+	/* A fatal alert may be on its way, and says enough; a RST could overtake it. */
+	if (sock->alerted)
+		socket_close(sock);
+	else
+		socket_abort(sock);
 	sock->ops->release(sock);
 	sock->ops->clear(sock);
 	free(sock);
@@ -375,7 +390,7 @@ const struct tls_facts *socket_tls_facts(const struct socket *sock)
 	return sock->ops->facts(sock);
 }
 
-enum ending_kind socket_loss(struct socket *sock)
+struct ending socket_loss(struct socket *sock)
 {
 	socklen_t len = sizeof(int);
 	int error = 0;
@@ -385,7 +400,7 @@ enum ending_kind socket_loss(struct socket *sock)
 		socket_fail(sock, error);
 	/* EPIPE: its stream had ended before, and well. */
 	if (sock->error == 0 || sock->error == EPIPE)
-		return ENDING_NONE;
+		return (struct ending){ .kind = ENDING_NONE };
 	return ending_of_errno(sock->error);
 }
 

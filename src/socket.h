@@ -78,7 +78,7 @@ struct tls_request {
 
 /*
  * Constructors take fd: a connected or connecting, non-blocking descriptor,
- * closed even when NULL is returned (out of memory).
+ * aborted when NULL is returned (out of memory).
  *
  * A TLS socket borrows the worker's io and the context; both outlive it, and so
  * does what request points to.
@@ -172,7 +172,13 @@ void socket_close(struct socket *sock);
 /* Closes it with RST; drops what is unsent. */
 void socket_abort(struct socket *sock);
 
-/* No I/O, any state, NULL is fine. Closes the descriptor if that is open. */
+/* The same for a connection that never became a socket. */
+void socket_abort_fd(int fd);
+
+/*
+ * No I/O, any state, NULL is fine. Whoever did not let go of the peer in one of
+ * the ways above aborts now, for it was told nothing.
+ */
 void socket_free(struct socket *sock);
 
 /* How the peer's direction ended; ENDING_NONE while it is open. */
@@ -191,7 +197,7 @@ const struct tls_facts *socket_tls_facts(const struct socket *sock);
  * ENDING_NONE if it was not. Asks the kernel if that has news: for a source
  * that nobody reads for now.
  */
-enum ending_kind socket_loss(struct socket *sock);
+struct ending socket_loss(struct socket *sock);
 /* True when a fatal alert of ours is on its way: the peer should get to read it. */
 bool socket_has_alerted(const struct socket *sock);
 /* True once our FIN is with the kernel. */

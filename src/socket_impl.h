@@ -77,6 +77,6 @@ void socket_drop_pipe(struct socket *sock);
 bool socket_push(struct socket *sock, const void *data, size_t len, bool last);
 
 /* The ending that an end of file or a failed recv stands for on plain TCP. */
-enum ending_kind socket_wire_ending(const struct socket *sock, enum ending_kind at_eof);
+struct ending socket_wire_ending(const struct socket *sock, enum ending_kind at_eof);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The plain kind: what goes in comes out; FIN is a clean end. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "socket_impl.h"
 
@@ -22,7 +21,7 @@ static enum io socket_plain_recv(struct socket *sock, void *room, size_t len, si
 		*got += n;
 	} while (io == IO_DONE && *got < len);
 	if (io == IO_ENDED)
-		sock->ending.kind = socket_wire_ending(sock, ENDING_FIN);
+		sock->ending = socket_wire_ending(sock, ENDING_FIN);
 	return io;
 }
 
@@ -53,7 +52,7 @@ struct socket *socket_plain_new(int fd)
 	struct socket *sock = calloc(1, sizeof(*sock));
 
 	if (sock == NULL) {
-		(void)close(fd);
+		socket_abort_fd(fd);
 		return NULL;
 	}
 	socket_init(sock, &socket_plain_ops, fd);

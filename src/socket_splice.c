@@ -50,7 +50,7 @@ enum io socket_splice(struct socket *source, struct socket *sink, size_t *got)
 	if (*got == 0)
 		socket_drop_pipe(sink);
 	if (io == IO_ENDED && source->ending.kind == ENDING_NONE)
-		source->ending.kind = socket_wire_ending(source, ENDING_FIN);
+		source->ending = socket_wire_ending(source, ENDING_FIN);
 	return io;
 }
 

@@ -8,9 +8,9 @@
  * object is either still good for sending (the peer went away quietly) or dead
  * (a fatal alert, ours or theirs). A dead one is not even shut down.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -23,6 +23,7 @@
 #include "tls_context.h"
 #include "tls_error.h"
 #include "tls_fault.h"
+#include "tls_heap.h"
 #include "tls_memory.h"
 #include "tls_stapling.h"
 
@@ -47,7 +48,7 @@ static struct ending socket_tls_wire_ending(const struct socket_tls *tls)
 {
 	enum ending_kind at_eof = tls->base.finished ? ENDING_UNANSWERED : ENDING_TRUNCATED;
 
-	return (struct ending){ .kind = socket_wire_ending(&tls->base, at_eof) };
+	return socket_wire_ending(&tls->base, at_eof);
 }
 
 /* SNI, as it was sent. Without memory it is not known. */
@@ -66,6 +67,14 @@ static void socket_tls_say_denied(struct socket_tls *tls)
 	if (SSL_version(tls->ssl) == TLS1_2_VERSION &&
 	    tls_io_replace_alert(tls->io, SSL_AD_ACCESS_DENIED))
 		tls->alert_sent = SSL_AD_ACCESS_DENIED;
+}
+
+/* It is not the peer's doing that OpenSSL is at its end. */
+static struct ending socket_tls_own_ending(struct socket_tls *tls)
+{
+	ERR_clear_error();
+	tls->dead = true;
+	return (struct ending){ ENDING_LOST, "out_of_memory" };
 }
 
 /* OpenSSL found fault with what came, or the peer with what we sent. */
@@ -93,6 +102,8 @@ static enum io socket_tls_ended(struct socket_tls *tls, int ssl_error)
 {
 	if (ssl_error == SSL_ERROR_ZERO_RETURN) {
 		tls->base.ending.kind = ENDING_CLOSE_NOTIFY;
+	} else if (tls_heap_was_short()) {
+		tls->base.ending = socket_tls_own_ending(tls);
 	} else if (ssl_error == SSL_ERROR_SSL) {
 		tls->base.ending = socket_tls_fault_ending(tls);
 	} else {
@@ -233,7 +244,7 @@ static enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size
 
 	if (tls->dead) {
 		/* Sending killed it, and this is the first to hear. */
-		sock->ending = (struct ending){ .kind = ENDING_LOST };
+		sock->ending = ending_of_errno(sock->error);
 		return IO_ENDED;
 	}
 	tls_io_begin(tls->io, tls, len);
@@ -312,7 +323,7 @@ static bool socket_tls_send(struct socket *sock, const void *data, size_t len, b
 	/* Our BIO refuses nothing: OpenSSL itself is at its end. */
 	ERR_clear_error();
 	tls->dead = true;
-	sock->broken = true;
+	socket_fail(sock, tls_heap_was_short() ? ENOMEM : EPROTO);
 	return false;
 }
 
@@ -365,7 +376,7 @@ static struct socket *socket_tls_new(struct tls_context *context, struct tls_io 
 	struct socket_tls *tls = calloc(1, sizeof(*tls));
 
 	if (tls == NULL) {
-		(void)close(fd);
+		socket_abort_fd(fd);
 		return NULL;
 	}
 	socket_init(&tls->base, &socket_tls_ops, fd);

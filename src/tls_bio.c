@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "socket_tls.h"
+#include "tls_heap.h"
 
 enum {
 	TLS_HEADER_LEN = 5,
@@ -222,6 +223,7 @@ void tls_io_begin(struct tls_io *io, struct socket_tls *tls, size_t allowance)
 {
 	io->tls = tls;
 	io->allowance = allowance;
+	tls_heap_forget();
 }
 
 void tls_io_look_on(struct tls_io *io)

@@ -163,6 +163,8 @@ static bool tls_context_set_hello(struct tls_context *context,
                                   const struct tls_supply *supply)
 {
 	context->hello = tls_hello_new(listener, supply);
+	if (context->hello == NULL)
+		ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
 	return context->hello != NULL && tls_hello_apply(context->hello, context->ctx);
 }
 

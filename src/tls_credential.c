@@ -11,6 +11,7 @@
 
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_heap.h"
 #include "tls_staple.h"
 
 /* TLS_KINDS: nothing that TLS 1.2 or 1.3 can sign with. */
@@ -94,7 +95,8 @@ static bool tls_credential_read_names(struct tls_credential *credential)
 		return false;
 	/* The stream ends what is in it with a NUL of its own: that is the empty name. */
 	tls_credential_list_names(credential, names);
-	return fclose(names) == 0;
+	/* Without memory for the last of it that may still be said to have gone well. */
+	return fclose(names) == 0 && credential->names != NULL;
 }
 
 static bool tls_credential_read(struct tls_credential *credential, const char *about, char *reason)
@@ -102,7 +104,10 @@ static bool tls_credential_read(struct tls_credential *credential, const char *a
 	const X509 *certificate = credential->certificate;
 
 	/* What X509_V_FLAG needs is looked up now, for later it would take a lock. */
-	(void)X509_check_purpose(credential->certificate, -1, 0);
+	if (X509_check_purpose(credential->certificate, -1, 0) != 1 && tls_heap_was_short()) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		return false;
+	}
 	credential->kind = tls_credential_kind(credential->key);
 	credential->not_before = tls_time(X509_get0_notBefore(certificate));
 	credential->not_after = tls_time(X509_get0_notAfter(certificate));

@@ -9,6 +9,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "tls_heap.h"
+
 const char *tls_alert_name(int description)
 {
 	switch (description) {
@@ -83,6 +85,11 @@ const char *tls_error_sentence(const char *about, char *room, size_t len)
 	/* Of a system call OpenSSL tells the arguments, and about says enough. */
 	bool has_data = !is_errno && data != NULL && *data != '\0' && (flags & ERR_TXT_STRING) != 0;
 
+	/* Whatever OpenSSL makes of that. */
+	if (tls_heap_was_short() || ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
+		reason = "out of memory";
+		has_data = false;
+	}
 	(void)snprintf(room, len, "%s: %s%s%s%s", about, reason != NULL ? reason : "unknown error",
 	               has_data ? " (" : "", has_data ? data : "", has_data ? ")" : "");
 	ERR_clear_error();

@@ -196,7 +196,11 @@ bool tls_explain(const struct listener_config *listener, struct tls_store *store
 		return false;
 	}
 	fine = tls_supply_load(&supply, listener, store, explain_on_finding, &findings, reason);
-	(void)fflush(findings.stream);
+	if (fine && (fflush(findings.stream) != 0 || findings.text == NULL)) {
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+		tls_supply_clear(&supply);
+		fine = false;
+	}
 	if (fine) {
 		fine = explain_supply(listener, &supply, findings.text, origin, out, reason);
 		tls_supply_clear(&supply);

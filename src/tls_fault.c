@@ -39,7 +39,7 @@ enum cause tls_fault_of_certificate(long verdict)
 	case X509_V_ERR_CA_MD_TOO_WEAK:                    return CAUSE_CERT_TOO_WEAK;
 	case X509_V_ERR_PERMITTED_VIOLATION:
 	case X509_V_ERR_EXCLUDED_VIOLATION:                return CAUSE_CERT_NAME_CONSTRAINTS;
-	case X509_V_ERR_OUT_OF_MEM:                        return CAUSE_INTERNAL_ERROR;
+	case X509_V_ERR_OUT_OF_MEM:                        return CAUSE_OUT_OF_MEMORY;
 	default:                                           return CAUSE_CERT_INVALID;
 	}
 }

@@ -110,7 +110,7 @@ static int upgrade_plan(struct upgrade_plan *plan, const struct generation *gene
 		return errno;
 	(void)fputs("ADIEU_LISTENS=", plan->text);
 	generation_pass(generation, upgrade_pass, plan);
-	if (fclose(plan->text) != 0 || plan->error != 0 ||
+	if (fclose(plan->text) != 0 || plan->environment.listens == NULL || plan->error != 0 ||
 	    !upgrade_make_environment(&plan->environment, plan->socket))
 		return ENOMEM;
 	return 0;

@@ -133,6 +133,9 @@ class Daemon:
                                         stderr=subprocess.PIPE, text=True, errors='replace')
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
+        self.await_ready()
+
+    def await_ready(self):
         try:
             self.wait('ready')
         except BaseException:

@@ -404,7 +404,7 @@ END_TEST
 /* No peer can bring it about that our own memory runs out. */
 static bool is_for_others(enum cause cause)
 {
-	return cause == CAUSE_INTERNAL_ERROR ||
+	return cause == CAUSE_INTERNAL_ERROR || cause == CAUSE_OUT_OF_MEMORY ||
 	       (cause >= CAUSE_CERT_NONE && cause <= CAUSE_CERT_INVALID);
 }
 

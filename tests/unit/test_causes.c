@@ -18,7 +18,7 @@ START_TEST(an_ending_is_a_cause)
 	ck_assert_str_eq(word_of(ENDING_TRUNCATED, NULL, SIDE_CLIENT), "closed");
 	ck_assert_str_eq(word_of(ENDING_CLOSE_NOTIFY, NULL, SIDE_BACKEND), "closed");
 	ck_assert_str_eq(word_of(ENDING_RESET, NULL, SIDE_CLIENT), "reset");
-	ck_assert_str_eq(word_of(ENDING_LOST, "out_of_memory", SIDE_CLIENT), "lost");
+	ck_assert_str_eq(word_of(ENDING_LOST, "out_of_memory", SIDE_CLIENT), "out_of_memory");
 	ck_assert_str_eq(word_of(ENDING_TIMEOUT, "handshake", SIDE_BACKEND), "timeout:handshake");
 	ck_assert_str_eq(word_of(ENDING_VIOLATION, "decode_error", SIDE_CLIENT), "violation");
 }

@@ -42,10 +42,12 @@ START_TEST(the_peers_doing_is_told_from_the_networks)
 {
 	static const int lost[] = { ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNABORTED, ENOMEM };
 
-	ck_assert_int_eq(ending_of_errno(ECONNRESET), ENDING_RESET);
-	ck_assert_int_eq(ending_of_errno(EPIPE), ENDING_RESET);
+	ck_assert_int_eq(ending_of_errno(ECONNRESET).kind, ENDING_RESET);
+	ck_assert_int_eq(ending_of_errno(EPIPE).kind, ENDING_RESET);
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
-		ck_assert_int_eq(ending_of_errno(lost[i]), ENDING_LOST);
+		ck_assert_int_eq(ending_of_errno(lost[i]).kind, ENDING_LOST);
+	ck_assert_ptr_null(ending_of_errno(ETIMEDOUT).detail);
+	ck_assert_str_eq(ending_of_errno(ENOMEM).detail, "out_of_memory");
 }
 END_TEST
 
