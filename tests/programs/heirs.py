@@ -80,7 +80,10 @@ class Late(upgrade.Checks):
         self.assertEqual(int(said['pid']), heir)
         self.expect_end(heir)
         self.expect_echo(self.connect())
+        self.config = self.config.replace('200ms', 'off')
         self.unblock()
+        self.adieu.process.send_signal(signal.SIGHUP)
+        self.adieu.wait('reload', result='done')
         self.upgrade()
         self.expect_echo(self.connect())
 
