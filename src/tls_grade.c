@@ -4,8 +4,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/objects.h>
+#include <openssl/x509v3.h>
+
+#include "tls_staple.h"
 
 #define TLS_GRADE_MODERN \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -32,11 +36,12 @@ struct tls_profile {
 	int version;            /* the oldest one */
 	const char *ciphers;
 	bool rsa;               /* keys and signatures of certificates may be RSA */
+	int days;               /* that certificates may be valid for */
 };
 static const struct tls_profile tls_profiles[] = {
-	{ "modern", TLS1_3_VERSION, TLS_GRADE_MODERN, false },
-	{ "intermediate", TLS1_2_VERSION, TLS_GRADE_INTERMEDIATE, true },
-	{ "old", TLS1_VERSION, TLS_GRADE_OLD, true },
+	{ "modern", TLS1_3_VERSION, TLS_GRADE_MODERN, false, 90 },
+	{ "intermediate", TLS1_2_VERSION, TLS_GRADE_INTERMEDIATE, true, 366 },
+	{ "old", TLS1_VERSION, TLS_GRADE_OLD, true, 366 },
 };
 static const size_t n_tls_profiles = sizeof(tls_profiles) / sizeof(tls_profiles[0]);
 
@@ -136,6 +141,33 @@ static void tls_grade_signature(struct tls_objections *objections,
 		tls_grade_object(objections, path, "is signed with a hash shorter than SHA-256");
 }
 
+/* The last second counts (RFC 5280, 4.1.2.5), and authorities leave it out or not. */
+static void tls_grade_lifespan(struct tls_objections *objections,
+                               const struct tls_credential *credential)
+{
+	enum { DAY = 24 * 3600 };
+	const time_t most = (time_t)objections->profile->days * DAY;
+	char why[64];
+
+	if (credential->not_after - credential->not_before <= most)
+		return;
+	(void)snprintf(why, sizeof(why), "is valid for more than %d days",
+	               objections->profile->days);
+	tls_grade_object(objections, credential->cert_file.path, why);
+}
+
+/* Only where there is an authority to ask for one. */
+static void tls_grade_staple(struct tls_objections *objections,
+                             const struct tls_credential *credential)
+{
+	STACK_OF(OPENSSL_STRING) *places = X509_get1_ocsp(credential->certificate);
+
+	if (places != NULL && !tls_staple_holds(credential->staple, time(NULL)))
+		tls_grade_object(objections, credential->cert_file.path,
+		                 "has no staple, and its authority gives one");
+	X509_email_free(places);
+}
+
 static void tls_grade_judge(struct tls_objections *objections, SSL *ssl,
                             const struct listener_config *listener,
                             const struct tls_credential *const *credentials, size_t n)
@@ -147,6 +179,8 @@ static void tls_grade_judge(struct tls_objections *objections, SSL *ssl,
 	for (size_t i = 0; i < n; i++) {
 		tls_grade_key(objections, credentials[i]);
 		tls_grade_signature(objections, credentials[i]);
+		tls_grade_lifespan(objections, credentials[i]);
+		tls_grade_staple(objections, credentials[i]);
 	}
 }
 

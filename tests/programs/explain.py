@@ -73,6 +73,34 @@ class Explain(harness.Checks):
         self.assertEqual(grade, 'none of them')
         self.assertIn('not old: P-521 is among the groups', reasons)
 
+    def test_a_certificate_that_is_valid_for_long_is_told(self):
+        for days, grade, complaints in ((90, 'modern', []),
+                                        (91, 'intermediate', ['modern: valid for more than 90']),
+                                        (366, 'intermediate', ['modern: valid for more than 90']),
+                                        (367, 'none of them', ['modern: valid for more than 90',
+                                                               'intermediate: valid for more '
+                                                               'than 366',
+                                                               'old: valid for more than 366'])):
+            with self.subTest(days=days):
+                self.make_certificate_of('-days', str(days))
+                expected = [f'not {profile}: {self.cert} is {why} days' for profile, why in
+                            (complaint.split(': ') for complaint in complaints)]
+                self.assertEqual(self.grade('tls-min = 1.3'), (grade, expected))
+
+    def test_a_staple_is_missed_where_there_is_one_to_be_had(self):
+        self.make_certificate_of('-days', '2', '-addext',
+                                 'authorityInfoAccess=OCSP;URI:http://ocsp.test')
+        grade, reasons = self.grade('tls-min = 1.3')
+        self.assertEqual(grade, 'none of them')
+        self.assertIn(f'not modern: {self.cert} has no staple, and its authority gives one',
+                      reasons)
+
+    def make_certificate_of(self, *options):
+        subprocess.run(
+            ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+             '-nodes', '-keyout', self.key, '-out', self.cert, '-subj', '/CN=localhost',
+             *options], check=True, capture_output=True)
+
     def test_an_rsa_key_is_not_modern(self):
         subprocess.run(
             ['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', self.key,
