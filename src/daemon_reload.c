@@ -93,6 +93,7 @@ void daemon_hand_over(struct daemon *daemon)
 {
 	tls_keylog_commit();
 	daemon->n_turned = 0;
+	generation_set_backlogs(daemon->next);
 	atomic_store(&daemon->common.max_connections, daemon->max_connections);
 	atomic_store(&daemon->common.max_handshakes,
 	             generation_config(daemon->next)->max_handshakes);
