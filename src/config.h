@@ -171,6 +171,7 @@ struct config {
 	uint64_t drain_timeout; /* milliseconds; PARSE_OFF: wait for ever */
 	bool drain_spread; /* idle relays end one by one in that time */
 	bool core_dumps; /* and looks into our memory */
+	bool sandbox; /* of our own */
 	char *keylog; /* file for secrets of connections; NULL: none */
 	char *user; /* account to change to; NULL: stay */
 	struct log_settings log;

@@ -157,6 +157,7 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("workers", old->workers != new->workers);
 	daemon_note_unchanged("user", daemon_differs(old->user, new->user));
 	daemon_note_unchanged("core-dumps", old->core_dumps != new->core_dumps);
+	daemon_note_unchanged("sandbox", old->sandbox != new->sandbox);
 	daemon_note_unchanged("log", old->log.target != new->log.target ||
 	                                     daemon_differs(old->log.path, new->log.path));
 	daemon_note_unchanged("log-format", old->log.format != new->log.format);

@@ -34,6 +34,12 @@ struct queue {
 	unsigned n;
 };
 
+/* For the writer, beside what it writes. */
+struct orders {
+	void (*confine)(const char *path);      /* NULL: none */
+	bool reopen;
+};
+
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;          /* for the writer: something to do */
@@ -45,7 +51,7 @@ static struct {
 	unsigned lost;
 	bool running;
 	bool sleeping;                  /* the writer waits for filled */
-	bool reopen;
+	struct orders orders;
 	bool closing;
 	bool through;
 } logger = {
@@ -152,14 +158,19 @@ void log_end(struct log_line *line)
 
 /* ---- the writer ---- */
 
+static bool log_has_orders(void)
+{
+	return logger.orders.reopen || logger.orders.confine != NULL;
+}
+
 /* Waits for something to do and takes it. False: nothing will come any more. */
-static bool log_take(bool *reopen)
+static bool log_take(struct orders *orders)
 {
 	struct queue taken;
 	bool over;
 
 	(void)pthread_mutex_lock(&logger.lock);
-	while (logger.filling.n == 0 && logger.lost == 0 && !logger.reopen && !logger.closing) {
+	while (logger.filling.n == 0 && logger.lost == 0 && !log_has_orders() && !logger.closing) {
 		logger.sleeping = true;
 		(void)pthread_cond_wait(&logger.filled, &logger.lock);
 		logger.sleeping = false;
@@ -172,9 +183,9 @@ static bool log_take(bool *reopen)
 	if (logger.lost > 0)
 		log_push_lost(logger.lost);
 	logger.lost = 0;
-	*reopen = logger.reopen;
-	logger.reopen = false;
-	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && !*reopen;
+	*orders = logger.orders;
+	logger.orders = (struct orders){ .reopen = false };
+	over = logger.closing && taken.n == 0 && logger.filling.n == 0 && !orders->reopen;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return !over;
 }
@@ -205,11 +216,13 @@ static void log_note_lost(unsigned lost, unsigned n)
 
 static void *log_writer(void *arg)
 {
-	bool reopen;
+	struct orders orders;
 
 	(void)arg;
-	while (log_take(&reopen)) {
-		if (reopen)
+	while (log_take(&orders)) {
+		if (orders.confine != NULL)
+			orders.confine(log_target_path());
+		if (orders.reopen)
 			log_do_reopen();
 		if (logger.writing.n > 0)
 			log_note_lost(log_target_write(logger.writing.bytes, logger.writing.n),
@@ -271,7 +284,8 @@ const char *log_open(const struct log_settings *settings)
 	if (reason != NULL)
 		return reason;
 	tzset(); /* else the first line opens a file, whenever that may be */
-	logger.closing = logger.through = logger.reopen = false;
+	logger.closing = logger.through = false;
+	logger.orders = (struct orders){ .reopen = false };
 	logger.lost = logger.untold = 0;
 	log_make_ended();
 	if (!log_make_queues() || log_start_writer() != 0) {
@@ -290,7 +304,15 @@ const char *log_open(const struct log_settings *settings)
 void log_reopen(void)
 {
 	(void)pthread_mutex_lock(&logger.lock);
-	logger.reopen = logger.running;
+	logger.orders.reopen = logger.running;
+	(void)pthread_cond_signal(&logger.filled);
+	(void)pthread_mutex_unlock(&logger.lock);
+}
+
+void log_confine(void (*confine)(const char *path))
+{
+	(void)pthread_mutex_lock(&logger.lock);
+	logger.orders.confine = logger.running ? confine : NULL;
 	(void)pthread_cond_signal(&logger.filled);
 	(void)pthread_mutex_unlock(&logger.lock);
 }

@@ -72,6 +72,12 @@ const char *log_open(const struct log_settings *settings);
 /* Opens a log file by its path again, after it was rotated. Any thread. */
 void log_reopen(void);
 
+/*
+ * The writer calls confine, in its own thread and soon, with the path of the
+ * file that it writes to and may open again; NULL: it has none.
+ */
+void log_confine(void (*confine)(const char *path));
+
 /* Writes what is queued (for at most two seconds) and ends the writer. */
 void log_close(void);
 

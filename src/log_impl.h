@@ -42,6 +42,8 @@ const char *log_target_open(const struct log_settings *settings, enum log_format
 unsigned log_target_write(const char *batch, unsigned n);
 const char *log_target_reopen(void);
 void log_target_close(void);
+/* Of the file; NULL: there is none. */
+const char *log_target_path(void);
 
 /* Where the system's loggers listen; tests put their own there. */
 struct log_paths {

@@ -418,6 +418,11 @@ const char *log_target_reopen(void)
 	return target.ops->reopen();
 }
 
+const char *log_target_path(void)
+{
+	return target.path;
+}
+
 void log_target_close(void)
 {
 	target.ops->close();

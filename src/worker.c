@@ -14,6 +14,7 @@
 
 #include "listener.h"
 #include "relay.h"
+#include "sandbox.h"
 #include "socket.h"
 #include "tls_bio.h"
 
@@ -386,6 +387,7 @@ static void *worker_main(void *arg)
 	struct worker *worker = arg;
 	const uint64_t one = 1;
 
+	sandbox_enter_worker();
 	(void)event_base_dispatch(worker->base); /* ends when told so */
 	worker_on_limits(-1, 0, worker);
 	/* Cannot be full: workers end once. */
