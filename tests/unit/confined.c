@@ -50,16 +50,16 @@ static int confined_run(struct confined *confined)
 	return confined->error;
 }
 
-int confined_by_seccomp(enum sandbox_role role, trial *trial)
+int confined_by_seccomp(enum sandbox_role role, trial *tried)
 {
 	return confined_run(&(struct confined){
-		.role = role, .enter = confined_enter_seccomp, .trial = trial });
+		.role = role, .enter = confined_enter_seccomp, .trial = tried });
 }
 
-int confined_by_landlock(enum sandbox_role role, const char *path, trial *trial)
+int confined_by_landlock(enum sandbox_role role, const char *path, trial *tried)
 {
 	return confined_run(&(struct confined){
-		.role = role, .path = path, .enter = confined_enter_landlock, .trial = trial });
+		.role = role, .path = path, .enter = confined_enter_landlock, .trial = tried });
 }
 
 int errno_of(int fd)

@@ -14,9 +14,9 @@
 typedef int trial(void);
 
 /* What the trial came to. */
-int confined_by_seccomp(enum sandbox_role role, trial *trial);
+int confined_by_seccomp(enum sandbox_role role, trial *tried);
 /* path: of the log, or NULL. */
-int confined_by_landlock(enum sandbox_role role, const char *path, trial *trial);
+int confined_by_landlock(enum sandbox_role role, const char *path, trial *tried);
 
 /* Trials of both. */
 int try_to_read(void);
