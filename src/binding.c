@@ -14,7 +14,7 @@
 #include "log.h"
 
 enum {
-	BINDING_BACKLOG = 4096, /* until a listener sets its own */
+	BINDING_BACKLOG = 4096, /* until binding_set_backlog() */
 };
 
 struct binding {
@@ -231,6 +231,13 @@ void binding_pass(const struct binding *binding, binding_passing *pass, void *ar
 	binding_name(binding, name);
 	for (unsigned i = 0; i < binding->n_workers; i++)
 		pass(arg, binding->slots[i].fd, i == 0 ? name : NULL);
+}
+
+void binding_set_backlog(const struct binding *binding, unsigned backlog)
+{
+	/* The kernel lowers it to net.core.somaxconn, and refuses nothing that listens. */
+	for (unsigned i = 0; i < binding->n_workers; i++)
+		(void)listen(binding->slots[i].fd, (int)backlog);
 }
 
 void binding_disown(struct binding *binding)

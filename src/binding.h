@@ -39,6 +39,9 @@ int binding_take(struct binding *binding, unsigned worker);
 typedef void binding_passing(void *arg, int fd, const char *name);
 void binding_pass(const struct binding *binding, binding_passing *pass, void *arg);
 
+/* How many may wait to be accepted, from here on, at each of its descriptors, taken or not. */
+void binding_set_backlog(const struct binding *binding, unsigned backlog);
+
 /* That has happened: a Unix socket is no longer ours to remove. */
 void binding_disown(struct binding *binding);
 

@@ -187,6 +187,7 @@ struct config {
 	bool drain_spread; /* idle relays end one by one in that time */
 	uint64_t upgrade_timeout; /* for a new program to get ready; PARSE_OFF: wait for ever */
 	bool core_dumps; /* and looks into our memory */
+	bool sandbox; /* of our own */
 	char *keylog; /* file for secrets of connections; NULL: none */
 	char *user; /* account to change to; NULL: stay */
 	struct log_settings log;

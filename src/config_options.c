@@ -297,6 +297,7 @@ const struct option_row option_rows[] = {
 	GLOBAL("log-format", "logfmt", log.format, option_set_log_format),
 	GLOBAL("log-level", "info", log.level, option_set_log_level),
 	GLOBAL("core-dumps", "no", core_dumps, option_set_bool),
+	GLOBAL("sandbox", "yes", sandbox, option_set_bool),
 	GLOBAL("keylog", NULL, keylog, option_set_text),
 	GLOBAL("user", NULL, user, option_set_text),
 

@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "poller.h"
 #include "privileges.h"
+#include "sandbox.h"
 #include "tls_tickets.h"
 
 static bool daemon_fail(char *reason, const char *what)
@@ -313,6 +314,16 @@ static void daemon_say_stop(const struct daemon *daemon)
 	log_end(&line);
 }
 
+/* Rights are lost by now, and no stranger was let in yet. */
+static void daemon_confine(const struct daemon *daemon)
+{
+	const bool wanted = generation_config(daemon->next)->sandbox;
+
+	sandbox_begin(wanted);
+	if (wanted)
+		log_confine(sandbox_enter_log);
+}
+
 static bool daemon_start_workers(struct daemon *daemon, char *reason)
 {
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
@@ -341,6 +352,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	if (!privileges_drop(generation_config(daemon->next)->user, reason))
 		return false;
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
+	daemon_confine(daemon);
 	started = daemon_start_workers(daemon, reason) && daemon_inherit(daemon, reason);
 	if (started) {
 		daemon_hand_over(daemon);

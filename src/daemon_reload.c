@@ -147,6 +147,7 @@ void daemon_hand_over(struct daemon *daemon)
 {
 	tls_keylog_commit();
 	daemon->n_turned = 0;
+	generation_set_backlogs(daemon->next);
 	atomic_store(&daemon->common.max_connections, daemon->max_connections);
 	atomic_store(&daemon->common.max_handshakes,
 	             generation_config(daemon->next)->max_handshakes);
@@ -238,6 +239,7 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("workers", old->workers != new->workers);
 	daemon_note_unchanged("user", daemon_differs(old->user, new->user));
 	daemon_note_unchanged("core-dumps", old->core_dumps != new->core_dumps);
+	daemon_note_unchanged("sandbox", old->sandbox != new->sandbox);
 }
 
 void daemon_reload(struct daemon *daemon)

@@ -268,6 +268,17 @@ struct handover *generation_equip(struct generation *generation, struct worker *
 	return NULL;
 }
 
+void generation_set_backlogs(const struct generation *generation)
+{
+	const struct config *config = generation->config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++)
+		for (size_t k = 0; k < config->listeners[i]->n_binds; k++)
+			binding_set_backlog(generation->bindings[n++],
+			                    config->listeners[i]->backlog);
+}
+
 void generation_pass(const struct generation *generation, binding_passing *pass, void *arg)
 {
 	for (size_t i = 0; i < generation->n_bindings; i++)

@@ -37,6 +37,9 @@ const struct binding *generation_binding(const struct generation *generation, si
 struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
                                   char *reason);
 
+/* As each listener has it; of a descriptor that a worker has already, too. */
+void generation_set_backlogs(const struct generation *generation);
+
 /* All descriptors that it listens on, for another process; see binding_pass(). */
 void generation_pass(const struct generation *generation, binding_passing *pass, void *arg);
 /* That has happened. */

@@ -337,8 +337,8 @@ static int listener_give_up(struct listener *listener, const struct binding *bin
 
 /*
  * What is set on a listening descriptor is set on what it accepts, which costs
- * nothing there. On a Unix socket all but the backlog fails, and may; a
- * kernel that does not know an option goes on without.
+ * nothing there. On a Unix socket it fails, and may; a kernel that does not know
+ * an option goes on without.
  */
 static void listener_set_options(const struct listener_config *config, int fd)
 {
@@ -348,7 +348,6 @@ static void listener_set_options(const struct listener_config *config, int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	socket_set_keepalive(fd, config->keepalive);
 	socket_set_user_timeout(fd, config->user_timeout);
-	(void)listen(fd, (int)config->backlog); /* the kernel lowers it to net.core.somaxconn */
 }
 
 void listener_open(struct listener *listener, struct listener *const *old, size_t n_old)

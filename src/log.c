@@ -127,14 +127,16 @@ struct errand {
 	struct log_output *targets[2];  /* of the outlets */
 	struct log_output *rotated;     /* at once; NULL: none */
 	struct log_output *retired;     /* behind the last line that is for it; NULL: none */
+	void (*confine)(void);          /* NULL: nothing */
 };
 
 /* The lock is held. */
 static struct errand log_take_errand(void)
 {
 	const unsigned open = atomic_load(&logger.open);
-	struct errand errand = { .rotated = NULL };
+	struct errand errand = { .confine = logger.confine };
 
+	logger.confine = NULL;
 	if (logger.reopened != NULL) {
 		errand.rotated = logger.outlets[open].target;
 		logger.outlets[open].target = logger.reopened;
@@ -158,7 +160,7 @@ static bool log_take(struct errand *errand)
 
 	(void)pthread_mutex_lock(&logger.lock);
 	while (logger.filling.n == 0 && logger.lost == 0 && logger.reopened == NULL &&
-	       !logger.retire && !logger.closing) {
+	       logger.confine == NULL && !logger.retire && !logger.closing) {
 		logger.sleeping = true;
 		(void)pthread_cond_wait(&logger.filled, &logger.lock);
 		logger.sleeping = false;
@@ -215,6 +217,8 @@ static void *log_writer(void *arg)
 
 	(void)arg;
 	while (log_take(&errand)) {
+		if (errand.confine != NULL)
+			errand.confine();
 		log_output_free(errand.rotated);
 		if (logger.writing.n > 0)
 			log_note_lost(log_write(&logger.writing, errand.targets), logger.writing.n);
@@ -279,6 +283,7 @@ const char *log_open(const struct log_settings *settings)
 		return reason;
 	tzset(); /* else the first line opens a file, whenever that may be */
 	logger.closing = logger.through = logger.retire = false;
+	logger.confine = NULL;
 	logger.lost = logger.untold = 0;
 	atomic_store(&logger.open, 0);
 	logger.outlets[0].target = target;
@@ -297,6 +302,14 @@ const char *log_open(const struct log_settings *settings)
 	logger.running = true;
 	(void)pthread_mutex_unlock(&logger.lock);
 	return NULL;
+}
+
+void log_confine(void (*confine)(void))
+{
+	(void)pthread_mutex_lock(&logger.lock);
+	logger.confine = logger.running ? confine : NULL;
+	(void)pthread_cond_signal(&logger.filled);
+	(void)pthread_mutex_unlock(&logger.lock);
 }
 
 /* True when the writer came to its end in time. The lock is held. */

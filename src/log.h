@@ -93,6 +93,12 @@ void log_cancel(void);
  */
 void log_reopen(void);
 
+/*
+ * The writer calls confine, in its own thread and soon. From then on it writes
+ * to what is open, opens no file, and connects to the system's loggers.
+ */
+void log_confine(void (*confine)(void));
+
 /* Writes what is queued (for at most two seconds) and ends the writer. */
 void log_close(void);
 

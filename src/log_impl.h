@@ -109,6 +109,7 @@ struct logger {
 	bool running;
 	bool sleeping;                  /* the writer waits for filled */
 	struct log_output *reopened;    /* for the open outlet; NULL: none */
+	void (*confine)(void);          /* for the writer's thread; NULL: done, or not wanted */
 	bool retire;                    /* nobody builds lines for the outlet that is not open */
 	bool closing;
 	bool through;

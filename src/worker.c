@@ -11,6 +11,7 @@
 
 #include "listener.h"
 #include "relay.h"
+#include "sandbox.h"
 #include "socket.h"
 #include "tls_bio.h"
 
@@ -287,6 +288,7 @@ static void *worker_main(void *arg)
 	struct worker *worker = arg;
 	const uint64_t one = 1;
 
+	sandbox_enter_worker();
 	while (!worker->draining || !TAILQ_EMPTY(&worker->relays))
 		worker_turn(worker, true);
 	worker_on_limits(worker);

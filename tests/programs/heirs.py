@@ -155,8 +155,8 @@ class Late(upgrade.Checks):
                              b'was not ready in time, and is killed')
 
     def test_one_that_cannot_be_killed_is_told_no_and_never_serves(self):
-        """As behind a shell that starts it as a child, which outlives the shell."""
-        self.config = harness.inspectable('[global]\nupgrade-timeout = 300ms\n'
+        """As behind a shell that starts it as a child, which outlives the shell; no sandbox lets it."""
+        self.config = harness.inspectable('[global]\nupgrade-timeout = 300ms\nsandbox = no\n'
                                           + self.listener('a', self.backend.address))
         program = self.start_copy(self.config)
         self.block()

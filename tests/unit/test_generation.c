@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "generation.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,6 +107,33 @@ START_TEST(two_listeners_on_any_port_do_not_share_one)
 }
 END_TEST
 
+/* Each adds its own to a sum that tells them apart. */
+static void add_backlog(void *sum, int fd, const char *name)
+{
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	(void)name;
+	ck_assert_int_eq(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	*(unsigned *)sum = *(unsigned *)sum * 10 + info.tcpi_sacked; /* where the kernel has it */
+}
+
+START_TEST(each_descriptor_has_the_backlog_of_its_listener)
+{
+	struct config *config = CONFIG("127.0.0.1:0", "127.0.0.1:0");
+	struct generation *generation;
+	unsigned sum = 0;
+
+	config->listeners[0]->backlog = 3;
+	config->listeners[1]->backlog = 5;
+	generation = make(config, NULL);
+	generation_set_backlogs(generation);
+	generation_pass(generation, add_backlog, &sum);
+	ck_assert_uint_eq(sum, 3355);
+	generation_end(generation, NULL);
+}
+END_TEST
+
 START_TEST(its_configuration_lives_as_long_as_somebody_holds_it)
 {
 	struct generation *generation = make(CONFIG("127.0.0.1:0"), NULL);
@@ -136,6 +165,7 @@ int main(void)
 	tcase_add_test(tcase, addresses_that_stay_keep_their_bindings);
 	tcase_add_test(tcase, one_address_that_is_taken_undoes_the_others_and_nothing_else);
 	tcase_add_test(tcase, two_listeners_on_any_port_do_not_share_one);
+	tcase_add_test(tcase, each_descriptor_has_the_backlog_of_its_listener);
 	tcase_add_test(tcase, its_configuration_lives_as_long_as_somebody_holds_it);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
