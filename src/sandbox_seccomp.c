@@ -68,9 +68,9 @@ static const char seccomp_for_main[] =
 	"fchmod fdatasync flock fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate "
 	"ftruncate64 getcwd getdents getdents64 inotify_add_watch inotify_init inotify_init1 "
 	"inotify_rm_watch lseek lstat lstat64 memfd_create name_to_handle_at newfstatat open "
-        "openat "
+	"openat "
 	"openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 readahead readlink readlinkat "
-        "stat "
+	"stat "
 	"stat64 statfs statfs64 statx umask unlink unlinkat "
 	/* descriptors and sockets */
 	"_newselect bind dup dup2 dup3 epoll_create epoll_create1 eventfd eventfd2 listen "

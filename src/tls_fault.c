@@ -75,6 +75,14 @@ static bool tls_fault_is_at_first(const SSL *ssl)
 	return state == TLS_ST_BEFORE || state == TLS_ST_CW_CLNT_HELLO;
 }
 
+/* Ours, which has looked at the name, and found it missing perhaps (tls_hello.c). */
+static enum cause tls_fault_of_callback(const struct socket_tls *tls)
+{
+	return tls->base.alerted && tls->alert_sent == SSL_AD_MISSING_EXTENSION
+	               ? CAUSE_UNKNOWN_NAME
+	               : tls_fault_of_alert(tls);
+}
+
 static enum cause tls_fault_of_reason(const struct socket_tls *tls, int reason)
 {
 	switch (reason) {
@@ -94,6 +102,7 @@ static enum cause tls_fault_of_reason(const struct socket_tls *tls, int reason)
 	case SSL_R_BAD_SIGNATURE:                     return CAUSE_CERT_SIGNATURE;
 	case SSL_R_NO_APPLICATION_PROTOCOL:           return CAUSE_NO_SHARED_PROTOCOL;
 	case SSL_R_INAPPROPRIATE_FALLBACK:            return CAUSE_INAPPROPRIATE_FALLBACK;
+	case SSL_R_CALLBACK_FAILED:                   return tls_fault_of_callback(tls);
 	default:                                      return tls_fault_of_alert(tls);
 	}
 }
