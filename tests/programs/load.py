@@ -21,6 +21,7 @@ import harness
 SANITIZED = bool(os.environ.get('ADIEU_SANITIZED'))
 RATE = 40 if SANITIZED else 200         # visitors a second
 STAYING = 20 if SANITIZED else 100      # transfers
+AT_ONCE = 1000                          # a busy machine makes them queue
 RELOADS = 20 if SANITIZED else 100
 UPGRADES = 3
 RESTARTS = 5
@@ -36,16 +37,18 @@ class Traffic:
         self.over = asyncio.Event()
         self.loop = asyncio.new_event_loop()
         self.all_in = threading.Event()
-        self.n_in = 0
+        self.n_in = self.n_there = 0
         self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self.run(),))
         self.thread.start()
 
     async def run(self):
         tasks = [asyncio.create_task(self.attempt(self.stay, n)) for n in range(self.n_staying)]
+        self.n_there = self.n_staying
         begun = self.loop.time()
         n = 0
         while not self.over.is_set():
-            while n < (self.loop.time() - begun) * RATE:
+            while n < (self.loop.time() - begun) * RATE and self.n_there < AT_ONCE:
+                self.n_there += 1
                 tasks.append(asyncio.create_task(self.attempt(self.visit, n)))
                 n += 1
             await asyncio.sleep(0.005)
@@ -58,6 +61,8 @@ class Traffic:
             self.n_done[n % len(self.doors)] += 1
         except Exception as error:
             self.trouble.append(f'{what.__name__} {n}: {error!r}')
+        finally:
+            self.n_there -= 1
 
     async def enter(self, n):
         (host, port), is_tls = self.doors[n % len(self.doors)]
@@ -135,7 +140,9 @@ class Load(harness.Checks):
     def config(self, n):
         """Which certificate there is, and whether there is one more listener, depends on n."""
         self.cert, self.key = self.pairs[n % 2]
-        sections = [self.bound('web', self.listener('web', self.backend.address)),
+        # On a busy machine it may be long before our visitors say hello.
+        sections = ['[defaults]\nhandshake-timeout = 2m\nconnect-timeout = 2m\n',
+                    self.bound('web', self.listener('web', self.backend.address)),
                     self.bound('bare', self.plain_listener('bare', self.backend.address))]
         self.cert = self.bundle
         sections += [self.tls_backend('inner', self.binds['web']),
