@@ -10,22 +10,31 @@
  * left are 40 ns for each call, 2 % of what an echo costs, and under systemd's own
  * filters they are paid already.
  *
+ * libseccomp knows the names. The filter is put together here, without its help and
+ * without memory from anywhere: where that runs out in the middle, libseccomp
+ * (2.5.4) ends, or goes on for ever, or loads a filter that is another one.
+ *
  * An upgrade's new process begins life with the filter of the main thread, and
  * may be a later version with other libraries; so may a module of the name
  * service be anything. That list is one of harmless calls, and not just of those made.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 
@@ -36,9 +45,9 @@
 #define __has_feature(name) 0
 #endif
 #if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define SECCOMP_FOR_DEBUGGING SCMP_ACT_ALLOW
+#define SECCOMP_FOR_DEBUGGING SECCOMP_RET_ALLOW
 #else
-#define SECCOMP_FOR_DEBUGGING SCMP_ACT_KILL_PROCESS
+#define SECCOMP_FOR_DEBUGGING SECCOMP_RET_KILL_PROCESS
 #endif
 
 /* Names with spaces between. What this processor or libseccomp does not know is passed over. */
@@ -68,10 +77,8 @@ static const char seccomp_for_main[] =
 	"fchmod fdatasync flock fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate "
 	"ftruncate64 getcwd getdents getdents64 inotify_add_watch inotify_init inotify_init1 "
 	"inotify_rm_watch lseek lstat lstat64 memfd_create name_to_handle_at newfstatat open "
-	"openat "
-	"openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 readahead readlink readlinkat "
-	"stat "
-	"stat64 statfs statfs64 statx umask unlink unlinkat "
+	"openat openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 readahead readlink "
+	"readlinkat stat stat64 statfs statfs64 statx umask unlink unlinkat "
 	/* descriptors and sockets */
 	"_newselect bind dup dup2 dup3 epoll_create epoll_create1 eventfd eventfd2 listen "
 	"pselect6 pselect6_time64 recvmmsg recvmmsg_time64 select sendfile sendfile64 sendmmsg "
@@ -84,12 +91,11 @@ static const char seccomp_for_main[] =
 	"setreuid32 setuid setuid32 "
 	/* processes */
 	"alarm arch_prctl cacheflush execve fork get_robust_list getitimer getpgid getpgrp "
-	"getppid getpriority getrlimit getrusage getsid membarrier mincore msync pause "
-	"pidfd_open pidfd_send_signal prctl "
-	"prlimit64 riscv_flush_icache rt_sigpending rt_sigsuspend rt_sigtimedwait "
-	"rt_sigtimedwait_time64 sched_get_priority_max sched_get_priority_min sched_getparam "
-	"sched_getscheduler set_thread_area set_tid_address set_tls setitimer setrlimit sysinfo "
-	"tgkill times ugetrlimit uname vfork wait4 waitid waitpid "
+	"getppid getpriority getrlimit getrusage getsid membarrier mincore msync pause pidfd_open "
+	"pidfd_send_signal prctl prlimit64 riscv_flush_icache rt_sigpending rt_sigsuspend "
+	"rt_sigtimedwait rt_sigtimedwait_time64 sched_get_priority_max sched_get_priority_min "
+	"sched_getparam sched_getscheduler set_thread_area set_tid_address set_tls setitimer "
+	"setrlimit sysinfo tgkill times ugetrlimit uname vfork wait4 waitid waitpid "
 	/* another sandbox on top */
 	"landlock_add_rule landlock_create_ruleset landlock_restrict_self seccomp";
 
@@ -106,86 +112,126 @@ static const char seccomp_debugging[] = "ptrace";
 /* The main thread does it for an upgrade. */
 static const char seccomp_running[] = "execve execveat";
 
-/* ---- a filter, and the first error in its making ---- */
+/* ---- a filter, instruction by instruction; it begins with the call's number loaded ---- */
 
-struct seccomp_making {
-	scmp_filter_ctx filter;
-	int error; /* errno; 0: none */
+struct seccomp_program {
+	struct sock_filter code[1024];
+	unsigned short len;
 };
 
-static void seccomp_note(struct seccomp_making *making, int result)
+static void seccomp_emit(struct seccomp_program *program, struct sock_filter instruction)
 {
-	if (making->error == 0 && result < 0)
-		making->error = -result;
+	assert(program->len < sizeof(program->code) / sizeof(program->code[0]));
+	program->code[program->len++] = instruction;
 }
 
-static void seccomp_add(struct seccomp_making *making, uint32_t action, const char *names)
+static void seccomp_look_at(struct seccomp_program *program, size_t offset)
 {
-	char name[32];
+	seccomp_emit(program,
+	             (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+}
 
-	for (; *names != '\0'; names += strspn(names, " ")) {
+static void seccomp_return(struct seccomp_program *program, uint32_t action)
+{
+	seccomp_emit(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
+}
+
+/* If what is loaded is not that, the next so many are passed over. */
+static void seccomp_expect(struct seccomp_program *program, uint32_t value, size_t over)
+{
+	assert(over <= UINT8_MAX);
+	seccomp_emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0,
+	                                                   (uint8_t)over));
+}
+
+/* False: there is no such call. */
+static bool seccomp_number(const char *name, size_t len, uint32_t *number)
+{
+	char room[32];
+	int found;
+
+	assert(len < sizeof(room));
+	(void)snprintf(room, sizeof(room), "%.*s", (int)len, name);
+	found = seccomp_syscall_resolve_name(room);
+	*number = (uint32_t)found;
+	return found >= 0;
+}
+
+static void seccomp_add(struct seccomp_program *program, uint32_t action, const char *names)
+{
+	while (*names != '\0') {
 		const size_t len = strcspn(names, " ");
-		int call;
+		uint32_t number;
 
-		(void)snprintf(name, sizeof(name), "%.*s", (int)len, names);
-		names += len;
-		call = seccomp_syscall_resolve_name(name);
-		if (call != __NR_SCMP_ERROR)
-			seccomp_note(making, seccomp_rule_add(making->filter, action, call, 0));
+		if (seccomp_number(names, len, &number)) {
+			seccomp_expect(program, number, 1);
+			seccomp_return(program, action);
+		}
+		names += len + strspn(names + len, " ");
 	}
 }
 
-static struct scmp_arg_cmp seccomp_is(unsigned argument, scmp_datum_t value)
+/* Of an argument the kernel takes an int of, those bits. */
+struct seccomp_argument {
+	unsigned n;
+	uint32_t mask;
+	uint32_t value;
+};
+
+static size_t seccomp_where(unsigned argument)
 {
-	return (struct scmp_arg_cmp){ .arg = argument, .op = SCMP_CMP_EQ, .datum_a = value };
+	const size_t low = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0;
+
+	return offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + low;
 }
 
-/* Of its bits those in mask. */
-static struct scmp_arg_cmp seccomp_has(unsigned argument, scmp_datum_t mask, scmp_datum_t value)
+/* If all of n arguments are like that; else it goes on. */
+static void seccomp_allow(struct seccomp_program *program, const char *name, size_t n,
+                          const struct seccomp_argument *arguments)
 {
-	return (struct scmp_arg_cmp){
-		.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value
-	};
-}
+	enum { EACH = 3 };
+	uint32_t number;
 
-/* Once more for each kind of arguments it may have. */
-static void seccomp_allow(struct seccomp_making *making, const char *name, unsigned n,
-                          const struct scmp_arg_cmp *arguments)
-{
-	const int call = seccomp_syscall_resolve_name(name);
-
-	if (call != __NR_SCMP_ERROR)
-		seccomp_note(making, seccomp_rule_add_array(making->filter, SCMP_ACT_ALLOW, call, n,
-		                                            arguments));
+	if (!seccomp_number(name, strlen(name), &number))
+		return;
+	seccomp_expect(program, number, n * EACH + 2);
+	for (size_t left = n; left > 0; left--, arguments++) {
+		seccomp_look_at(program, seccomp_where(arguments->n));
+		seccomp_emit(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K,
+		                                                   arguments->mask));
+		seccomp_expect(program, arguments->value, (left - 1) * EACH + 1);
+	}
+	seccomp_return(program, SECCOMP_RET_ALLOW);
+	seccomp_look_at(program, offsetof(struct seccomp_data, nr));
 }
 
 /* ---- calls that depend on their arguments ---- */
 
 /* What can be written is not executed, and only the main thread loads libraries. */
-static void seccomp_allow_memory(struct seccomp_making *making, enum sandbox_role role)
+static void seccomp_allow_memory(struct seccomp_program *program, enum sandbox_role role)
 {
-	const struct scmp_arg_cmp data = seccomp_has(2, PROT_EXEC, 0);
-	const struct scmp_arg_cmp code = seccomp_has(2, PROT_EXEC | PROT_WRITE, PROT_EXEC);
+	static const struct seccomp_argument data = { 2, PROT_EXEC, 0 };
+	static const struct seccomp_argument code = { 2, PROT_EXEC | PROT_WRITE, PROT_EXEC };
 
 #ifdef __s390__
-	seccomp_allow(making, "mmap", 0, NULL); /* its arguments are in memory */
+	seccomp_add(program, SECCOMP_RET_ALLOW, "mmap"); /* its arguments are in memory */
 #else
-	seccomp_allow(making, "mmap", 1, &data);
+	seccomp_allow(program, "mmap", 1, &data);
 	if (role == SANDBOX_MAIN)
-		seccomp_allow(making, "mmap", 1, &code);
+		seccomp_allow(program, "mmap", 1, &code);
 #endif
-	seccomp_allow(making, "mmap2", 1, &data);
+	seccomp_allow(program, "mmap2", 1, &data);
 	if (role == SANDBOX_MAIN)
-		seccomp_allow(making, "mmap2", 1, &code);
-	seccomp_allow(making, "mprotect", 1, &data);
+		seccomp_allow(program, "mmap2", 1, &code);
+	seccomp_allow(program, "mprotect", 1, &data);
 }
 
-static void seccomp_allow_sockets(struct seccomp_making *making, enum sandbox_role role)
+static void seccomp_allow_sockets(struct seccomp_program *program, enum sandbox_role role)
 {
 	static const struct {
 		enum sandbox_role role;
-		int family;
-		int type; /* 0: any */
+		uint32_t family;
+		uint32_t type; /* 0: any */
 	} sockets[] = {
 		{ SANDBOX_MAIN, AF_UNIX, 0 },
 		{ SANDBOX_MAIN, AF_INET, 0 },
@@ -196,23 +242,23 @@ static void seccomp_allow_sockets(struct seccomp_making *making, enum sandbox_ro
 		{ SANDBOX_WORKER, AF_INET6, SOCK_STREAM },
 		{ SANDBOX_LOG, AF_UNIX, SOCK_DGRAM },
 	};
-	const scmp_datum_t flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	const uint32_t flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-		const struct scmp_arg_cmp arguments[] = {
-			seccomp_is(0, (scmp_datum_t)sockets[i].family),
-			seccomp_has(1, ~flags, (scmp_datum_t)sockets[i].type),
+		const struct seccomp_argument arguments[] = {
+			{ 0, UINT32_MAX, sockets[i].family },
+			{ 1, ~flags, sockets[i].type },
 		};
 
 		if (sockets[i].role == role)
-			seccomp_allow(making, "socket", sockets[i].type == 0 ? 1 : 2, arguments);
+			seccomp_allow(program, "socket", sockets[i].type == 0 ? 1 : 2, arguments);
 	}
 }
 
 /* Of drivers' thousands of orders these. */
-static void seccomp_allow_ioctls(struct seccomp_making *making, enum sandbox_role role)
+static void seccomp_allow_ioctls(struct seccomp_program *program, enum sandbox_role role)
 {
-	static const unsigned long requests[] = {
+	static const uint32_t requests[] = {
 		FIONREAD,    SIOCOUTQ, /* everybody's */
 		FIONBIO,     FIOCLEX,      FIONCLEX,     TCGETS,      TIOCGWINSZ,
 		SIOCGIFCONF, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME, /* the name service's */
@@ -220,94 +266,97 @@ static void seccomp_allow_ioctls(struct seccomp_making *making, enum sandbox_rol
 	const size_t n = role == SANDBOX_MAIN ? sizeof(requests) / sizeof(requests[0]) : 2;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct scmp_arg_cmp request = seccomp_is(1, requests[i]);
+		const struct seccomp_argument request = { 1, UINT32_MAX, requests[i] };
 
-		seccomp_allow(making, "ioctl", 1, &request);
+		seccomp_allow(program, "ioctl", 1, &request);
 	}
 }
 
 /* Threads and children, but no namespaces. clone3 is not there: its flags cannot be seen. */
-static void seccomp_allow_clone(struct seccomp_making *making)
+static void seccomp_allow_clone(struct seccomp_program *program)
 {
-	const scmp_datum_t spaces = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS |
-	                            CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWUTS;
+	static const struct seccomp_argument flags = {
 #ifdef __s390__
-	const struct scmp_arg_cmp none = seccomp_has(1, spaces, 0);
-#else
-	const struct scmp_arg_cmp none = seccomp_has(0, spaces, 0);
+		.n = 1,
 #endif
+		.mask = CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID |
+		        CLONE_NEWUSER | CLONE_NEWUTS,
+	};
 
-	seccomp_allow(making, "clone", 1, &none);
+	seccomp_allow(program, "clone", 1, &flags);
 }
 
 /* For abort(3). */
-static void seccomp_allow_signals_to_us(struct seccomp_making *making)
+static void seccomp_allow_signals_to_us(struct seccomp_program *program)
 {
-	const struct scmp_arg_cmp ours = seccomp_is(0, (scmp_datum_t)getpid());
+	const struct seccomp_argument ours = { 0, UINT32_MAX, (uint32_t)getpid() };
 
-	seccomp_allow(making, "tgkill", 1, &ours);
+	seccomp_allow(program, "tgkill", 1, &ours);
 }
 
 /* ---- the roles ---- */
 
-static void seccomp_make_main(struct seccomp_making *making)
+static void seccomp_make_main(struct seccomp_program *program)
 {
-	seccomp_add(making, SCMP_ACT_ALLOW, seccomp_for_workers);
-	seccomp_add(making, SCMP_ACT_ALLOW, seccomp_for_main);
-	seccomp_allow_clone(making);
-	seccomp_add(making, SECCOMP_FOR_DEBUGGING, seccomp_debugging);
+	seccomp_add(program, SECCOMP_RET_ALLOW, seccomp_for_workers);
+	seccomp_add(program, SECCOMP_RET_ALLOW, seccomp_for_main);
+	seccomp_allow_clone(program);
+	seccomp_add(program, SECCOMP_FOR_DEBUGGING, seccomp_debugging);
 }
 
 /* One that only serves. */
-static void seccomp_make_other(struct seccomp_making *making, const char *names)
+static void seccomp_make_other(struct seccomp_program *program, enum sandbox_role role)
 {
-	seccomp_add(making, SCMP_ACT_ALLOW, names);
-	seccomp_allow_signals_to_us(making);
-	seccomp_add(making, SCMP_ACT_KILL_PROCESS, seccomp_running);
-	seccomp_add(making, SCMP_ACT_KILL_PROCESS, seccomp_debugging);
+	if (role == SANDBOX_WORKER)
+		seccomp_add(program, SECCOMP_RET_ALLOW, seccomp_for_workers);
+	seccomp_allow_signals_to_us(program);
+	seccomp_add(program, SECCOMP_RET_KILL_PROCESS, seccomp_running);
+	seccomp_add(program, SECCOMP_RET_KILL_PROCESS, seccomp_debugging);
 }
 
-static void seccomp_make_role(struct seccomp_making *making, enum sandbox_role role)
+/* Other processors' calls, and what else has numbers of its own. */
+static void seccomp_refuse_foreign(struct seccomp_program *program)
 {
-	switch (role) {
-	case SANDBOX_MAIN:   seccomp_make_main(making); return;
-	case SANDBOX_WORKER: seccomp_make_other(making, seccomp_for_workers); return;
-	case SANDBOX_LOG:    seccomp_make_other(making, ""); return;
-	}
-	abort();
+	seccomp_look_at(program, offsetof(struct seccomp_data, arch));
+	seccomp_emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+	                                                   seccomp_arch_native(), 1, 0));
+	seccomp_return(program, SECCOMP_RET_KILL_PROCESS);
+	seccomp_look_at(program, offsetof(struct seccomp_data, nr));
+#ifdef __x86_64__
+	seccomp_emit(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+	                                                   __X32_SYSCALL_BIT, 0, 1));
+	seccomp_return(program, SECCOMP_RET_KILL_PROCESS);
+#endif
 }
 
-static void seccomp_make(struct seccomp_making *making, enum sandbox_role role)
+static void seccomp_make(struct seccomp_program *program, enum sandbox_role role)
 {
-	/* Errors of the kernel as they are. */
-	seccomp_note(making, seccomp_attr_set(making->filter, SCMP_FLTATR_API_SYSRAWRC, 1));
-	/* Calls of another ABI, of 32 bits for example. */
-	seccomp_note(making, seccomp_attr_set(making->filter, SCMP_FLTATR_ACT_BADARCH,
-	                                      SCMP_ACT_KILL_PROCESS));
-	/* A binary tree. */
-	seccomp_note(making, seccomp_attr_set(making->filter, SCMP_FLTATR_CTL_OPTIMIZE, 2));
-	/*
-	 * Before Linux 5.16 a filter costs the processor's speculation too, which is
-	 * against those who run code of others in the same process.
-	 */
-	seccomp_note(making, seccomp_attr_set(making->filter, SCMP_FLTATR_CTL_SSB, 1));
-	seccomp_add(making, SCMP_ACT_ALLOW, seccomp_for_all);
-	seccomp_allow_memory(making, role);
-	seccomp_allow_sockets(making, role);
-	seccomp_allow_ioctls(making, role);
-	seccomp_make_role(making, role);
-	seccomp_add(making, SCMP_ACT_KILL_PROCESS, seccomp_deadly);
+	seccomp_refuse_foreign(program);
+	seccomp_add(program, SECCOMP_RET_ALLOW, seccomp_for_all);
+	seccomp_allow_memory(program, role);
+	seccomp_allow_sockets(program, role);
+	seccomp_allow_ioctls(program, role);
+	if (role == SANDBOX_MAIN)
+		seccomp_make_main(program);
+	else
+		seccomp_make_other(program, role);
+	seccomp_add(program, SECCOMP_RET_KILL_PROCESS, seccomp_deadly);
+	seccomp_return(program, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
 const char *sandbox_seccomp_enter(enum sandbox_role role)
 {
-	struct seccomp_making making = { .filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS)) };
+	struct seccomp_program program = { .len = 0 };
+	struct sock_fprog filter = { .filter = program.code };
 
-	if (making.filter == NULL)
-		return strerror(ENOMEM);
-	seccomp_make(&making, role);
-	if (making.error == 0)
-		seccomp_note(&making, seccomp_load(making.filter));
-	seccomp_release(making.filter);
-	return making.error == 0 ? NULL : strerror(making.error);
+	seccomp_make(&program, role);
+	filter.len = program.len;
+	/*
+	 * Before Linux 5.16 a filter without the flag costs the processor's speculation,
+	 * which is against those who run code of others in the same process.
+	 */
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+	            &filter) != 0)
+		return strerror(errno);
+	return NULL;
 }
