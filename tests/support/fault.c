@@ -173,8 +173,6 @@ typedef void *fault_realloc(void *block, size_t len, const char *file, int line)
 typedef void fault_free(void *block, const char *file, int line);
 
 int CRYPTO_set_mem_functions(fault_malloc *new, fault_realloc *renew, fault_free *drop);
-void *seccomp_init(uint32_t action);
-void seccomp_release(void *filter);
 void *__libc_malloc(size_t len);
 void *__libc_calloc(size_t n, size_t len);
 void *__libc_realloc(void *block, size_t len);
@@ -211,31 +209,8 @@ int CRYPTO_set_mem_functions(fault_malloc *new, fault_realloc *renew, fault_free
 	return next(fault_malloc_for_openssl, fault_realloc_for_openssl, drop);
 }
 
-/*
- * libseccomp 2.5 does not bear that: it leaves out rules and says nothing, or
- * never comes back. So nothing of what it asks for fails, from here ...
- */
-static __thread bool for_seccomp __attribute__((tls_model("initial-exec")));
-
-void *seccomp_init(uint32_t action)
-{
-	FAULT_NEXT(seccomp_init);
-	for_seccomp = true;
-	return next(action);
-}
-
-/* ... to here. */
-void seccomp_release(void *filter)
-{
-	FAULT_NEXT(seccomp_release);
-	next(filter);
-	for_seccomp = false;
-}
-
 static bool fault_starves(void)
 {
-	if (for_seccomp)
-		return false;
 	if (!fault_strikes(for_openssl ? FAULT_TLS_MEMORY : FAULT_OUR_MEMORY))
 		return false;
 	errno = ENOMEM;
