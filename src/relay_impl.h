@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * relay_impl - what relay.c, relay_connect.c, relay_part.c and relay_log.c
- * say to each other
+ * relay_impl - what relay.c and the other relay_*.c say to each other
  */
 #ifndef RELAY_IMPL_H
 #define RELAY_IMPL_H
@@ -16,6 +15,17 @@
 void relay_enter(struct relay *relay, enum relay_state state);
 void relay_wake(void *relay);
 const struct timeouts *relay_timeouts(const struct relay *relay);
+/* The client's; counted and logged. */
+void relay_fail_handshake(struct relay *relay, struct ending ending);
+
+/* relay_time.c: how long a relay may stay in a state. */
+void relay_arm(struct relay *relay);
+/* As poller_now(), unless it makes progress until then; UINT64_MAX: never. */
+uint64_t relay_expires_at(const struct relay *relay);
+/* That time has come. */
+enum relay_verdict relay_expire(struct relay *relay);
+/* It has come, for one that carries, to do what only long connections need. */
+void relay_last(struct relay *relay);
 /* Another turn soon, later each time: for what no event tells of. */
 void relay_look_again(struct relay *relay);
 

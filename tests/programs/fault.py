@@ -9,7 +9,7 @@ What else goes wrong around adieu is seen to elsewhere: a limit of descriptors
 under load, and that accepting pauses without spinning, in
 tests/scenario/test_limits.c; files that are deleted, garbage, or of no use in a
 reload, in reload.py, and in an upgrade, in upgrade.py; /dev/full, and a log that
-cannot be opened again, in tests/unit/test_log.c and test_log_target.c.
+cannot be opened again, in tests/unit/test_log.c and test_log_output.c.
 """
 
 import contextlib
