@@ -55,7 +55,7 @@ enum side {
 	CAUSE(NO_SHARED_PROTOCOL, CAUSE_OF_CLIENT("no_shared_protocol"), \
 	      "it offers other protocols than alpn, and alpn-mismatch = reject") \
 	CAUSE(UNKNOWN_NAME, CAUSE_OF_CLIENT("unknown_name"), \
-	      "it asks for a name that nothing here is for, with unknown-sni = reject or no backend but those of routes") \
+	      "it asks for a name that nothing is for, by unknown-sni = reject or by routes") \
 	CAUSE(CERT_NONE, CAUSE_OF_CLIENT_CERT("none"), \
 	      "it has shown none") \
 	CAUSE(CERT_UNKNOWN_CA, CAUSE_OF_CERT("unknown_ca"), \
