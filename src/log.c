@@ -83,13 +83,13 @@ static void log_push_lost(unsigned lost)
 		return;
 	log_number(&line, "count", lost);
 	log_line_finish(&line);
-	(void)log_queue_push(&logger.filling, &line); /* it is empty: see log_take() */
+	(void)log_queue_push(&logger.filling, &line, lost); /* it is empty: see log_take() */
 	log_leave(line.outlet);
 }
 
 static void log_enqueue(const struct log_line *line)
 {
-	if (!log_queue_push(&logger.filling, line)) {
+	if (!log_queue_push(&logger.filling, line, 0)) {
 		logger.lost++;
 		return;
 	}
@@ -181,10 +181,10 @@ static bool log_take(struct errand *errand)
 }
 
 /* What the target lost is told once it takes something again. */
-static void log_note_lost(unsigned lost, unsigned n)
+static void log_note_lost(unsigned lost, bool took)
 {
 	logger.untold += lost;
-	if (logger.untold == 0 || lost == n)
+	if (logger.untold == 0 || !took)
 		return;
 	(void)pthread_mutex_lock(&logger.lock);
 	logger.lost += logger.untold;
@@ -192,23 +192,47 @@ static void log_note_lost(unsigned lost, unsigned n)
 	logger.untold = 0;
 }
 
-/* Returns how many were lost. */
-static unsigned log_write(const struct log_queue *queue, struct log_output *const targets[2])
+/* Those that one outlet gets together. What tells of others goes alone: they are lost with it. */
+static unsigned log_run(const struct log_record *record, unsigned left)
+{
+	const struct log_record *first = record;
+	unsigned n = 0;
+
+	do {
+		record = log_record_next(record);
+		n++;
+	} while (n < left && first->tells == 0 && record->tells == 0 &&
+	         record->outlet == first->outlet);
+	return n;
+}
+
+/* Returns how many were lost; *took: not all. */
+static unsigned log_write(const struct log_queue *queue, struct log_output *const targets[2],
+                          bool *took)
 {
 	const struct log_record *record = (const struct log_record *)(const void *)queue->bytes;
 	unsigned left = queue->n;
 	unsigned lost = 0;
 
 	while (left > 0) {
-		const struct log_record *first = record;
-		unsigned n = 0;
+		const unsigned n = log_run(record, left);
+		const unsigned now = log_output_write(targets[record->outlet], record, n);
 
-		for (; n < left && record->outlet == first->outlet; n++)
-			record = log_record_next(record);
-		lost += log_output_write(targets[first->outlet], first, n);
+		*took = *took || now < n;
+		lost += now > 0 && record->tells > 0 ? record->tells : now;
 		left -= n;
+		for (unsigned i = 0; i < n; i++)
+			record = log_record_next(record);
 	}
 	return lost;
+}
+
+static void log_write_all(struct log_output *const targets[2])
+{
+	bool took = false;
+	const unsigned lost = log_write(&logger.writing, targets, &took);
+
+	log_note_lost(lost, took);
 }
 
 static void *log_writer(void *arg)
@@ -221,7 +245,7 @@ static void *log_writer(void *arg)
 			errand.confine();
 		log_output_free(errand.rotated);
 		if (logger.writing.n > 0)
-			log_note_lost(log_write(&logger.writing, errand.targets), logger.writing.n);
+			log_write_all(errand.targets);
 		log_output_free(errand.retired);
 	}
 	(void)pthread_mutex_lock(&logger.lock);

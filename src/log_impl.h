@@ -27,6 +27,7 @@ struct log_record {
 	uint32_t len;           /* of text, without its NUL */
 	enum log_level level;
 	unsigned outlet;
+	unsigned tells;         /* of so many that were lost */
 	char text[];
 };
 
@@ -55,8 +56,8 @@ struct log_queue {
 /* False: out of memory. */
 bool log_queue_init(struct log_queue *queue);
 void log_queue_clear(struct log_queue *queue);
-/* With the time of now. False: it is full. */
-bool log_queue_push(struct log_queue *queue, const struct log_line *line);
+/* With the time of now; tells: of so many that were lost. False: it is full. */
+bool log_queue_push(struct log_queue *queue, const struct log_line *line, unsigned tells);
 
 /* ---- log_output.c ---- */
 

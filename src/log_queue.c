@@ -28,7 +28,7 @@ void log_queue_clear(struct log_queue *queue)
 	*queue = (struct log_queue){ .bytes = NULL };
 }
 
-bool log_queue_push(struct log_queue *queue, const struct log_line *line)
+bool log_queue_push(struct log_queue *queue, const struct log_line *line, unsigned tells)
 {
 	const size_t size = log_record_size(line->len);
 	struct log_record *record;
@@ -40,6 +40,7 @@ bool log_queue_push(struct log_queue *queue, const struct log_line *line)
 	record->len = (uint32_t)line->len;
 	record->level = line->level;
 	record->outlet = line->outlet;
+	record->tells = tells;
 	memcpy(record->text, line->text, line->len + 1);
 	queue->len += size;
 	queue->n++;

@@ -304,6 +304,25 @@ START_TEST(an_error_that_stays_is_not_tried_again_without_need)
 }
 END_TEST
 
+START_TEST(what_tells_of_losses_and_is_lost_is_told_again)
+{
+	const struct step steps[] = { { 0, ENOSPC }, { 0, ENOSPC }, { 0 }, { 0, ENOSPC }, { 0 } };
+
+	script_play(steps, 5);
+	open_log();
+	log_n(1);
+	script_await_calls(1);
+	log_n(2);
+	script_await_calls(2);
+	log_n(3);
+	script_await_calls(4); /* that two are missing */
+	log_n(4);
+	log_close();
+	ck_assert_uint_eq(find_lines().whole, 2);
+	ck_assert_uint_eq(find_lines().dropped, 2);
+}
+END_TEST
+
 START_TEST(a_full_queue_drops_counts_and_tells)
 {
 	open_log();
@@ -448,6 +467,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_line_cut_by_an_error_is_ended_and_what_was_lost_is_told, 0,
 	                    (int)(sizeof(errors) / sizeof(errors[0])));
 	tcase_add_test(tcase, an_error_that_stays_is_not_tried_again_without_need);
+	tcase_add_test(tcase, what_tells_of_losses_and_is_lost_is_told_again);
 	tcase_add_test(tcase, a_full_queue_drops_counts_and_tells);
 	tcase_add_test(tcase, what_was_dropped_is_told_as_soon_as_there_is_room);
 	tcase_add_test(tcase, a_drop_that_is_below_the_level_does_not_end_the_log);
