@@ -56,16 +56,15 @@ static enum io flow_copy(struct flow *flow, unsigned char *room, size_t len, siz
 	return from;
 }
 
-/* Through a pipe. */
-static enum io flow_splice(struct flow *flow, size_t *got, enum io *to)
+/* Through a pipe. False: nothing went that way. */
+static bool flow_splice(struct flow *flow, struct pipes *pipes, size_t *got, enum io *to)
 {
-	enum io from = socket_splice(flow->source, flow->sink, got);
-
-	if (from == IO_ENDED)
-		flow_take_ending(flow);
+	*got = 0;
+	if (flow->bulk && socket_begin_splice(flow->source, flow->sink, pipes))
+		*got = socket_splice(flow->source, flow->sink);
 	if (*got > 0)
 		*to = socket_flush(flow->sink);
-	return from;
+	return *got > 0;
 }
 
 /* One read of about len, one write. The sink's queue is empty. */
@@ -73,8 +72,8 @@ static enum io flow_move(struct flow *flow, const struct scratch *scratch, size_
 {
 	size_t got;
 	enum io to = IO_DONE;
-	enum io from = flow->bulk && socket_begin_splice(flow->source, flow->sink, scratch->pipes)
-	                       ? flow_splice(flow, &got, &to)
+	enum io from = flow_splice(flow, scratch->pipes, &got, &to)
+	                       ? IO_DONE
 	                       : flow_copy(flow, scratch->room, len, &got, &to);
 
 	if (got > 0) {

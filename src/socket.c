@@ -154,7 +154,8 @@ enum io socket_connected(struct socket *sock)
 	return error == ECONNRESET || error == EPIPE ? IO_DONE : IO_ENDED;
 }
 
-enum io socket_take_result(struct socket *sock, ssize_t n)
+/* What a recv(2) that returned n says. */
+static enum io socket_take_result(struct socket *sock, ssize_t n)
 {
 	if (n > 0) {
 		sock->heard = true;

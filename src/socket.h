@@ -131,11 +131,11 @@ enum io socket_send(struct socket *sock, const void *data, size_t len, bool last
 /*
  * For large amounts between two plain sockets, without copying them. begin:
  * false when that is impossible or there is no pipe for it; sink's queue is
- * empty. Then socket_splice() receives from source, which it answers for as
- * socket_recv() does, and puts *got bytes into sink's queue.
+ * empty. Then socket_splice() puts what source has into sink's queue, and
+ * returns how much. 0: socket_recv() knows why.
  */
 bool socket_begin_splice(const struct socket *source, struct socket *sink, struct pipes *pipes);
-enum io socket_splice(struct socket *source, struct socket *sink, size_t *got);
+size_t socket_splice(struct socket *source, struct socket *sink);
 
 /*
  * Sends what is queued. IO_DONE: the kernel has it all, the end included, and

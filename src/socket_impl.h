@@ -58,8 +58,6 @@ void socket_init(struct socket *sock, const struct socket_ops *ops, int fd);
  */
 enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got);
 
-/* What a recv(2) or splice(2) that returned n says about sock, as socket_read() does. */
-enum io socket_take_result(struct socket *sock, ssize_t n);
 /* A send(2) or splice(2) was refused: IO_WAIT, and the owner will be woken. */
 enum io socket_refused(struct socket *sock);
 /* Nothing can be sent any more, and error is why. */

@@ -13,22 +13,29 @@
 #include "pipes.h"
 #include "socket_impl.h"
 
-/* splice(2) moves at most a pipe's worth, so a short one says nothing about the source. */
-static enum io socket_fill_pipe(struct socket *source, struct pipe *pipe)
+/*
+ * splice(2) moves at most a pipe's worth, so a short one says nothing about the
+ * source. Nor does one that moves nothing say that nothing is there: it never
+ * gets past urgent data, and calls that the end once a FIN has come.
+ */
+static void socket_fill_pipe(struct socket *source, struct pipe *pipe)
 {
 	ssize_t n;
 
-	if (source->eof)
-		return IO_ENDED;
 	if (!source->readable)
-		return IO_WAIT;
+		return;
 	do {
 		n = splice(source->fd, NULL, pipe->in, NULL, PIPES_SIZE,
 		           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	} while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
+		source->heard = true;
 		pipe->len = (size_t)n;
-	return socket_take_result(source, n);
+	} else if (n < 0 && errno != EAGAIN) {
+		socket_fail(source, errno);
+	} else if (n < 0 && !source->wary && source->error == 0) {
+		source->readable = false;
+	}
 }
 
 bool socket_begin_splice(const struct socket *source, struct socket *sink, struct pipes *pipes)
@@ -40,18 +47,16 @@ bool socket_begin_splice(const struct socket *source, struct socket *sink, struc
 	return sink->pipe != NULL;
 }
 
-enum io socket_splice(struct socket *source, struct socket *sink, size_t *got)
+size_t socket_splice(struct socket *source, struct socket *sink)
 {
-	enum io io = IO_ENDED;
+	size_t got;
 
 	if (source->ending.kind == ENDING_NONE)
-		io = socket_fill_pipe(source, sink->pipe);
-	*got = sink->pipe->len;
-	if (*got == 0)
+		socket_fill_pipe(source, sink->pipe);
+	got = sink->pipe->len;
+	if (got == 0)
 		socket_drop_pipe(sink);
-	if (io == IO_ENDED && source->ending.kind == ENDING_NONE)
-		source->ending = socket_wire_ending(source, ENDING_FIN);
-	return io;
+	return got;
 }
 
 enum io socket_flush_pipe(struct socket *sock)

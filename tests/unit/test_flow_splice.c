@@ -193,6 +193,29 @@ START_TEST(a_source_that_is_reset_in_between_is_no_end)
 }
 END_TEST
 
+/* There splice(2) stops, says that there is no more, and behind a FIN that this is the end. */
+START_TEST(what_follows_urgent_data_is_carried_too)
+{
+	enum { BEFORE = 200000, BEHIND = 1000 };
+	const bool ends = _i == 1;
+
+	meet(WIRE_TCP);
+	ck_assert_int_eq(send(client, sent, BEFORE, 0), BEFORE);
+	ck_assert_int_eq(send(client, "!", 1, MSG_OOB), 1);
+	ck_assert_int_eq(send(client, sent + BEFORE, BEHIND, 0), BEHIND);
+	if (ends)
+		ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+	while (n_seen < BEFORE + BEHIND) {
+		(void)turn();
+		ck_assert(hear());
+	}
+	ck_assert_mem_eq(sent, seen, BEFORE + BEHIND);
+	while (ends && turn() != FLOW_OVER)
+		continue;
+	ck_assert_int_eq(flow.state, ends ? FLOW_DONE : FLOW_OPEN);
+}
+END_TEST
+
 START_TEST(without_a_pipe_it_is_copied)
 {
 	meet(WIRE_TCP);
@@ -234,6 +257,7 @@ int main(void)
 	                    WIRE_KINDS);
 	tcase_add_test(tcase, a_sink_that_is_lost_takes_its_pipe_with_it);
 	tcase_add_test(tcase, a_source_that_is_reset_in_between_is_no_end);
+	tcase_add_loop_test(tcase, what_follows_urgent_data_is_carried_too, 0, 2);
 	tcase_add_test(tcase, without_a_pipe_it_is_copied);
 	tcase_add_loop_test(tcase, little_is_copied, 0, WIRE_KINDS);
 	suite_add_tcase(suite, tcase);
