@@ -6,8 +6,9 @@
  * An error of the kernel is reported once and to whoever calls next. If a
  * send() eats ECONNRESET, the following recv() returns what is still queued
  * and then 0, which looks like a clean FIN. So the first errno is kept, and
- * an end of file that follows it is no end of file. EPIPE is the exception: it
- * says that a RST came after the peer's FIN, and that FIN stands.
+ * an end of file that follows it is no end of file, unless the peer's FIN was
+ * here before the error: then that FIN stands. EPIPE says so by itself, for a
+ * RST that came after it; but not when we had sent our own FIN in between.
  */
 #include "socket.h"
 
@@ -82,6 +83,9 @@ static void socket_on_event(void *owner, uint32_t what)
 		sock->writable = true;
 	if (what & socket_wary_of)
 		sock->readable = sock->wary = true;
+	/* A reset ends both directions as well, but never without an error. */
+	if ((what & EPOLLRDHUP) && !(what & EPOLLERR) && sock->error == 0)
+		sock->fin = true;
 	/* Whoever waits for a connection is to hear that there will be none. */
 	if (what & (EPOLLHUP | EPOLLERR))
 		sock->writable = true;
@@ -193,9 +197,15 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got)
 	return socket_take_result(sock, n);
 }
 
+/* The peer's FIN came before whatever was wrong later. */
+static bool socket_had_fin(const struct socket *sock)
+{
+	return sock->fin || sock->error == EPIPE;
+}
+
 struct ending socket_wire_ending(const struct socket *sock, enum ending_kind at_eof)
 {
-	if (sock->error == 0 || (sock->error == EPIPE && sock->eof))
+	if (sock->error == 0 || (sock->eof && socket_had_fin(sock)))
 		return (struct ending){ .kind = at_eof };
 	return ending_of_errno(sock->error);
 }
@@ -399,8 +409,7 @@ struct ending socket_loss(struct socket *sock)
 	if (sock->error == 0 && sock->readable &&
 	    getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
 		socket_fail(sock, error);
-	/* EPIPE: its stream had ended before, and well. */
-	if (sock->error == 0 || sock->error == EPIPE)
+	if (sock->error == 0 || socket_had_fin(sock))
 		return (struct ending){ .kind = ENDING_NONE };
 	return ending_of_errno(sock->error);
 }

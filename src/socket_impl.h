@@ -45,7 +45,8 @@ struct socket {
 	bool finished:1;        /* FIN is with the kernel */
 	bool broken:1;          /* sending is over */
 	bool wary:1;            /* a short read need not be all there is */
-	bool eof:1;             /* the peer's FIN was read */
+	bool fin:1;             /* the peer's FIN came, before any error */
+	bool eof:1;             /* it was read, or what looks like it */
 	bool heard:1;           /* a byte came in */
 	bool alerted:1;         /* TLS: a fatal alert of ours was queued */
 };

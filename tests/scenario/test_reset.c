@@ -199,6 +199,34 @@ START_TEST(an_answer_before_a_close_over_unread_input_arrives)
 }
 END_TEST
 
+/* It closed when it had ended, so its kernel resets what comes after that. */
+START_TEST(of_our_end_takes_nothing_back_of_one_who_ended_well)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->other);
+	peer_send(scene->actor, 4 * LARGE);
+	peer_end(scene->actor);
+	peer_wait_stuck(scene->actor);
+	peer_resume(scene->other);
+	peer_wait_sent(scene->actor);
+	peer_pause(scene->other);
+	peer_close(scene->actor);
+	peer_cork(scene->other);
+	peer_send(scene->other, 50);
+	peer_end(scene->other);
+	peer_uncork(scene->other);
+	peer_wait_sent(scene->other);
+	peer_resume(scene->other);
+	peer_expect(scene->other, "data:%d end", 4 * LARGE);
+	(void)scene_expect_relay(scene, "actor-end=end other-sent=50");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reset");
@@ -216,6 +244,8 @@ int main(void)
 	tcase_add_loop_test(tcase, an_answer_before_a_reset_arrives_though_the_upload_goes_on, 0,
 	                    CASTINGS);
 	tcase_add_loop_test(tcase, an_answer_before_a_close_over_unread_input_arrives, 0, CASTINGS);
+	tcase_add_loop_test(tcase, of_our_end_takes_nothing_back_of_one_who_ended_well, 0,
+	                    CASTINGS);
 	scene_last(tcase);
 	tcase = scene_case(suite, "close-timeout is short", open_impatient_stage);
 	tcase_add_loop_test(tcase, of_one_who_had_ended_well_leaves_nobody_to_answer_to, 0,

@@ -258,6 +258,26 @@ START_TEST(a_reset_after_a_fin_is_no_loss)
 }
 END_TEST
 
+/* Then the kernel says ECONNRESET, as if the FIN had not come. */
+START_TEST(a_fin_stands_although_the_peer_reset_our_own)
+{
+	struct pollfd gone;
+
+	plain_pair_meet(WIRE_TCP);
+	gone = (struct pollfd){ .fd = plain.sock->fd };
+	plain_pair_say("abc");
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_send(plain.sock, "x", 1, true), IO_DONE);
+	ck_assert_int_eq(poll(&gone, 1, 10000), 1);
+	ck_assert_int_eq(socket_loss(plain.sock).kind, ENDING_NONE);
+	ck_assert_int_eq(socket_error(plain.sock), ECONNRESET);
+	ck_assert(plain.sock->broken);
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
 START_TEST(a_reset_does_not_become_an_end_of_file_by_asking_again)
 {
 	plain_pair_meet(WIRE_TCP);
@@ -373,6 +393,7 @@ int main(void)
 	tcase_add_test(tcase, a_reset_that_a_send_met_first_is_still_a_reset);
 	tcase_add_test(tcase, a_fin_stands_although_the_peer_reset_what_we_sent_after_it);
 	tcase_add_test(tcase, a_reset_after_a_fin_is_no_loss);
+	tcase_add_test(tcase, a_fin_stands_although_the_peer_reset_our_own);
 	tcase_add_test(tcase, a_reset_does_not_become_an_end_of_file_by_asking_again);
 	tcase_add_test(tcase, an_abort_is_seen_as_a_reset);
 	tcase_add_test(tcase, an_abort_after_our_fin_is_seen_as_a_reset);
