@@ -210,6 +210,11 @@ struct ending socket_wire_ending(const struct socket *sock, enum ending_kind at_
 	return ending_of_errno(sock->error);
 }
 
+void socket_fail_write(struct socket *sock, bool partly)
+{
+	socket_fail(sock, errno == EPIPE && partly && !sock->fin ? ECONNRESET : errno);
+}
+
 /* One send(2) of what it takes; *sent may be short without an error. */
 static enum io socket_write(struct socket *sock, const unsigned char *data, size_t len, bool last,
                             size_t *sent)
@@ -225,7 +230,7 @@ static enum io socket_write(struct socket *sock, const unsigned char *data, size
 		} else if (errno == EAGAIN) {
 			return socket_refused(sock);
 		} else if (errno != EINTR) {
-			socket_fail(sock, errno);
+			socket_fail_write(sock, *sent > 0);
 			return IO_ENDED;
 		}
 	}

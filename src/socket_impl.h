@@ -63,6 +63,12 @@ enum io socket_read(struct socket *sock, void *room, size_t len, size_t *got);
 enum io socket_refused(struct socket *sock);
 /* Nothing can be sent any more, and error is why. */
 void socket_fail(struct socket *sock, int error);
+/*
+ * The same, and errno is why. partly: the call before it took less than it was
+ * given. Where the kernel takes data in pieces, splice(2) and Unix sockets, it
+ * may have met a reset by then, which it told nobody; to the next one it says EPIPE.
+ */
+void socket_fail_write(struct socket *sock, bool partly);
 
 /* socket_splice.c: as socket_flush(), for sock->pipe; forgetting that. */
 enum io socket_flush_pipe(struct socket *sock);

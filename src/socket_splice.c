@@ -65,6 +65,8 @@ enum io socket_flush_pipe(struct socket *sock)
 	const unsigned flags =
 		SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (sock->finishing ? SPLICE_F_MORE : 0);
 
+	bool partly = false;
+
 	if (!sock->writable)
 		return IO_WAIT;
 	while (pipe->len > 0) {
@@ -72,10 +74,13 @@ enum io socket_flush_pipe(struct socket *sock)
 
 		if (n > 0) {
 			pipe->len -= (size_t)n;
+			partly = true;
 		} else if (n < 0 && errno == EAGAIN) {
 			return socket_refused(sock);
 		} else if (n == 0 || errno != EINTR) {
-			socket_fail(sock, n == 0 ? EPIPE : errno);
+			if (n == 0)
+				errno = EIO;
+			socket_fail_write(sock, partly);
 			return IO_ENDED;
 		}
 	}

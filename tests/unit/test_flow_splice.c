@@ -3,9 +3,12 @@
 #include "flow.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pipes.h"
@@ -26,6 +29,31 @@ static int client;      /* speaks to the source, without blocking */
 static int server;      /* hears the sink, without blocking */
 static size_t n_sent;
 static size_t n_seen;
+
+/* The next splice(2) into the sink meets a reset when half of it is done. */
+static bool resets;
+
+/*
+ * splice(2) hands pieces to a socket. If one fails it returns what those before
+ * it came to, and the error is lost. Here it fails for sure.
+ */
+ssize_t splice(int from, off64_t *from_offset, int to, off64_t *to_offset, size_t len,
+               unsigned flags)
+{
+	const bool now = resets && to == flow.sink->fd;
+	ssize_t n =
+		syscall(SYS_splice, from, from_offset, to, to_offset, now ? len / 2 : len, flags);
+
+	if (!now)
+		return n;
+	resets = false;
+	wire_reset(server);
+	server = -1;
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(syscall(SYS_splice, from, from_offset, to, to_offset, len / 2, flags), -1);
+	ck_assert_int_eq(errno, ECONNRESET);
+	return n;
+}
 
 static void wake(void *owner)
 {
@@ -52,6 +80,8 @@ static void set_up(void)
 	ck_assert(poller_init(&poller));
 	scratch = (struct scratch){ .pipes = &pipes, .room = room, .len = ROOM };
 	n_sent = n_seen = 0;
+	resets = false;
+	(void)signal(SIGPIPE, SIG_IGN); /* as main() does */
 }
 
 static void meet(enum wire_kind kind)
@@ -175,6 +205,21 @@ START_TEST(a_sink_that_is_lost_takes_its_pipe_with_it)
 }
 END_TEST
 
+START_TEST(a_reset_that_a_splice_kept_to_itself_is_no_end)
+{
+	size_t got;
+
+	meet(WIRE_TCP);
+	ck_assert_int_eq(send(client, sent, 200000, 0), 200000);
+	resets = true;
+	while (turn() != FLOW_OVER)
+		continue;
+	ck_assert_int_eq(flow.state, FLOW_GONE);
+	ck_assert_int_eq(socket_recv(flow.sink, room, ROOM, &got), IO_ENDED);
+	ck_assert_int_eq(socket_ending(flow.sink).kind, ENDING_RESET);
+}
+END_TEST
+
 START_TEST(a_source_that_is_reset_in_between_is_no_end)
 {
 	meet(WIRE_TCP);
@@ -256,6 +301,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_a_stalled_sink_refused_is_in_the_pipe_and_comes_first, 0,
 	                    WIRE_KINDS);
 	tcase_add_test(tcase, a_sink_that_is_lost_takes_its_pipe_with_it);
+	tcase_add_test(tcase, a_reset_that_a_splice_kept_to_itself_is_no_end);
 	tcase_add_test(tcase, a_source_that_is_reset_in_between_is_no_end);
 	tcase_add_loop_test(tcase, what_follows_urgent_data_is_carried_too, 0, 2);
 	tcase_add_test(tcase, without_a_pipe_it_is_copied);
