@@ -84,7 +84,9 @@ static void socket_on_event(void *owner, uint32_t what)
 	if (what & socket_wary_of)
 		sock->readable = sock->wary = true;
 	/* A reset ends both directions as well, but never without an error. */
-	if ((what & EPOLLRDHUP) && !(what & EPOLLERR) && sock->error == 0)
+	if (what & EPOLLERR)
+		sock->failed = true;
+	else if ((what & EPOLLRDHUP) && sock->error == 0)
 		sock->fin = true;
 	/* Whoever waits for a connection is to hear that there will be none. */
 	if (what & (EPOLLHUP | EPOLLERR))
@@ -411,7 +413,8 @@ struct ending socket_loss(struct socket *sock)
 	socklen_t len = sizeof(int);
 	int error = 0;
 
-	if (sock->error == 0 && sock->readable &&
+	/* SO_ERROR also tells what TCP will get over: a router that lost its way for a while. */
+	if (sock->error == 0 && sock->failed &&
 	    getsockopt(sock->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
 		socket_fail(sock, error);
 	if (sock->error == 0 || socket_had_fin(sock))

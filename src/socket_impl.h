@@ -45,6 +45,7 @@ struct socket {
 	bool finished:1;        /* FIN is with the kernel */
 	bool broken:1;          /* sending is over */
 	bool wary:1;            /* a short read need not be all there is */
+	bool failed:1;          /* the kernel has an error to report, or had one */
 	bool fin:1;             /* the peer's FIN came, before any error */
 	bool eof:1;             /* it was read, or what looks like it */
 	bool heard:1;           /* a byte came in */
