@@ -125,7 +125,9 @@ static bool relay_may_let_go(struct relay *relay, enum flow_verdict up)
  */
 static void relay_look_for_loss(struct relay *relay, const struct flow *flow)
 {
-	if (relay->dying || flow->state != FLOW_OPEN || socket_unsent(flow->sink) == 0 ||
+	const bool behind = socket_unsent(flow->sink) > 0 || socket_is_held(flow->sink);
+
+	if (relay->dying || flow->state != FLOW_OPEN || !behind ||
 	    socket_loss(flow->source).kind == ENDING_NONE)
 		return;
 	relay->dying = true;

@@ -327,6 +327,7 @@ enum io socket_finish(struct socket *sock)
 void socket_release(struct socket *sock)
 {
 	sock->ops->release(sock);
+	sock->held = false; /* nothing will be added */
 }
 
 void socket_shut(struct socket *sock)

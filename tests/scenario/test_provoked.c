@@ -26,6 +26,11 @@ static void open_stage(void)
 	});
 }
 
+static void open_patient_stage(void)
+{
+	stage_open(&(struct stage_config){ .defaults = "close-timeout = off" });
+}
+
 START_TEST(half_a_key_update_holds_back_what_is_sent_to_its_sender)
 {
 	struct scene *scene = scene_open(&casting_tls[_i]);
@@ -40,6 +45,37 @@ START_TEST(half_a_key_update_holds_back_what_is_sent_to_its_sender)
 	peer_end(scene->other);
 	peer_record(scene->actor, RECORD_HANDSHAKE, "\0", 1);
 	peer_expect(scene->actor, "data:50 end");
+}
+END_TEST
+
+START_TEST(half_a_key_update_does_not_hold_back_an_abort)
+{
+	struct scene *scene = scene_open(&casting_tls[_i]);
+
+	if (scene->casting->version != TLS1_3_VERSION)
+		return;
+	peer_send(scene->actor, 100);
+	peer_expect(scene->other, "data:100");
+	peer_record(scene->actor, RECORD_HANDSHAKE, "\x18\0\0\1", 4);
+	peer_wait_sent(scene->actor);
+	peer_rst(scene->other);
+	peer_expect(scene->actor, "rst");
+	(void)scene_expect_relay(scene, "other-end=reset first=other");
+}
+END_TEST
+
+START_TEST(one_who_leaves_behind_half_a_key_update_is_aborted_at_once)
+{
+	struct scene *scene = scene_open(&casting_tls[_i]);
+
+	if (scene->casting->version != TLS1_3_VERSION)
+		return;
+	peer_send(scene->actor, 100);
+	peer_record(scene->actor, RECORD_HANDSHAKE, "\x18\0\0\1", 4);
+	peer_fin(scene->actor);
+	peer_expect(scene->other, "data:100 rst");
+	peer_expect(scene->actor, "rst");
+	(void)scene_expect_relay(scene, "actor-end=truncated other-end=sink-gone first=actor");
 }
 END_TEST
 
@@ -215,12 +251,20 @@ int main(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_loop_test(tcase, half_a_key_update_holds_back_what_is_sent_to_its_sender, 0,
 	                    CASTINGS_TLS_ACTOR);
+	tcase_add_loop_test(tcase, half_a_key_update_does_not_hold_back_an_abort, 0,
+	                    CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(tcase, answers_that_nobody_reads_do_not_pile_up, 0, CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(tcase, no_end_of_records_without_data_is_a_violation, 0,
 	                    FLOODS * CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(tcase, who_reads_nothing_meanwhile_costs_no_more, 0,
 	                    FLOODS * CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(tcase, some_between_data_are_none, 0, FLOODS * CASTINGS_TLS_ACTOR);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("provoked, and there is time");
+	tcase_add_checked_fixture(tcase, open_patient_stage, tear_down);
+	tcase_set_timeout(tcase, 120);
+	tcase_add_loop_test(tcase, one_who_leaves_behind_half_a_key_update_is_aborted_at_once, 0,
+	                    CASTINGS_TLS_ACTOR);
 	suite_add_tcase(suite, tcase);
 	return scene_run(suite);
 }
