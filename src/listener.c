@@ -86,10 +86,23 @@ static void listener_look_away(struct accept_point *point)
 		poller_forget(&point->listener->worker->poller, &point->watch, point->fd);
 }
 
+static const char *listener_reason_of_errno(int error)
+{
+	switch (error) {
+	case ENOMEM:
+	case ENOBUFS: return "out_of_memory";
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:  return "out_of_descriptors";
+	case EACCES:
+	case EPERM:   return "not_permitted";
+	default:      return "accept_failed";
+	}
+}
+
 static void listener_pause(struct listener *listener, int error)
 {
 	struct poller *poller = &listener->worker->poller;
-	bool memory = error == ENOMEM || error == ENOBUFS;
 
 	for (size_t i = 0; i < listener->n_points; i++)
 		listener_look_away(&listener->points[i]);
@@ -97,8 +110,7 @@ static void listener_pause(struct listener *listener, int error)
 	if (listener->paused)
 		return;
 	listener->paused = true;
-	listener_say(listener, LEVEL_WARNING, "accept-paused",
-	             memory ? "out_of_memory" : "out_of_descriptors");
+	listener_say(listener, LEVEL_WARNING, "accept-paused", listener_reason_of_errno(error));
 }
 
 static void listener_watch(struct listener *listener)
@@ -186,9 +198,22 @@ static void listener_take(struct listener *listener, int fd, const union peer_ad
 		listener_say_refused(listener, peer, "out_of_memory");
 }
 
-static bool listener_is_out_of(int error)
+/* Somebody went away while waiting: accept(2), "Error handling". The next one may be fine. */
+static bool listener_lost_one(int error)
 {
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+	switch (error) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENONET:       return true;
+	default:           return false;
+	}
 }
 
 /* One connection. False: there is none to take now. */
@@ -207,10 +232,12 @@ static bool listener_accept(struct accept_point *point)
 		listener_take(listener, fd, &peer);
 		return true;
 	}
-	if (listener_is_out_of(errno))
+	if (listener_lost_one(errno))
+		return true;
+	/* Whatever else it is, who waits goes on waiting, and so the descriptor stays readable. */
+	if (errno != EAGAIN)
 		listener_pause(listener, errno);
-	/* Others went away while they waited: accept(2), "Error handling". */
-	return errno != EAGAIN && !listener_is_out_of(errno) && errno != EBADF && errno != EINVAL;
+	return false;
 }
 
 /* To ask costs a tenth of an accept4() in vain, which makes a socket before it looks. */

@@ -3,9 +3,10 @@
  * listener - one [listener:NAME] of one generation in one worker: accepts, and
  * never dies of it
  *
- * When the process is out of descriptors or memory accepting pauses, instead
- * of spinning on a descriptor that stays readable, and is tried again soon. A
- * connection over max-connections is refused with a RST.
+ * When the process is out of descriptors or memory, or may not accept,
+ * accepting pauses, instead of spinning on a descriptor that stays readable,
+ * and is tried again soon. A connection over max-connections is refused with a
+ * RST.
  *
  * It is made by the main thread and from listener_open() on the worker's. One
  * that has closed lives until the last of its relays is gone, which need its

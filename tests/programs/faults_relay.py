@@ -72,6 +72,16 @@ class Relay(fault.Checks):
     def test_out_of_descriptors_or_memory_tls_to_unix(self):
         self.expect_ours_to_count('tls', 'unix')
 
+    def test_not_permitted_to_accept(self):
+        self.open('plain', 'plain')
+        before = self.adieu.descriptors()
+        self.adieu.arm(fault.DESCRIPTORS, 1, fault.FOR_EVER, errno.EACCES)
+        # Until it is said that it is paused.
+        if not self.judge(*self.visit()):
+            self.complain('it has not recovered')
+        self.assertTrue(self.adieu.found('accept-paused', {'reason': 'not_permitted'}))
+        self.expect_good_visit(before)
+
     def fail_each_with_slow_readers(self, client, server, size):
         self.open(client, server)
         self.visitors = size, True
