@@ -145,8 +145,9 @@ static enum parting relay_linger_turn(struct relay *relay, struct socket *sock)
 {
 	if (socket_flush(sock) == IO_ENDED)
 		return relay_reset(relay, sock);
+	/* After a good end the kernel goes on with what is on its way; after a reset it is lost. */
 	if (relay_drain(relay, sock) == IO_ENDED && socket_is_finished(sock))
-		return relay_close(relay, sock, 0);
+		return relay_close(relay, sock, socket_error(sock) != 0 ? socket_unacked(sock) : 0);
 	if (relay->drained > PARTING_MAX_DRAINED || relay_is_let_go(relay, sock))
 		return relay_close(relay, sock, socket_unacked(sock));
 	return PARTING_LINGERS;

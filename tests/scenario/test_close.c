@@ -10,6 +10,7 @@
 
 enum {
 	LARGE = 1 << 20,
+	ANSWER = 40000,         /* more than fits where there is little room */
 	TOO_MUCH = 4 << 20,     /* to be thrown away by one who lets go of a peer */
 };
 
@@ -124,6 +125,29 @@ START_TEST(fast_does_not_hurry_a_client_that_has_ended)
 }
 END_TEST
 
+/* TLS only: of a plain peer that has ended nobody hears any more. */
+START_TEST(an_answer_that_is_reset_on_its_way_is_told_to_be_lost)
+{
+	struct scene *scene = scene_begin(&casting_tls_client[_i]);
+	const char *line;
+
+	scene->client_setup.receive_buffer = 16384;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->actor);
+	peer_close_notify(scene->actor);
+	peer_expect(scene->other, "end");
+	peer_send(scene->other, ANSWER);
+	peer_end(scene->other);
+	peer_wait_sent(scene->other);
+	/* There is only the client to wait for. */
+	daemon_expect_descriptors(stage_daemon(), 1);
+	peer_rst_now(scene->actor);
+	line = scene_expect_relay(scene, "actor-end=end other-end=end other-sent=%d", ANSWER);
+	ck_assert_uint_gt(scene_number(line, "down-unacked"), 0);
+}
+END_TEST
+
 /* TLS only: a plain peer that has ended can send nothing more. */
 START_TEST(an_answer_survives_what_comes_after_a_close_notify)
 {
@@ -229,6 +253,8 @@ int main(void)
 	tcase_add_loop_test(wait, an_unanswered_close_notify_in_a_record_is_no_truncation, 0,
 	                    CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(wait, waiting_means_until_the_client_answers, 0, CASTINGS_TLS_CLIENT);
+	tcase_add_loop_test(wait, an_answer_that_is_reset_on_its_way_is_told_to_be_lost, 0,
+	                    CASTINGS_TLS_CLIENT);
 	tcase_add_loop_test(wait, an_answer_survives_what_comes_after_a_close_notify, 0,
 	                    CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(wait, an_answer_survives_a_peer_that_is_still_sending_when_told_the_end,
