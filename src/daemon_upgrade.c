@@ -73,6 +73,7 @@ static void daemon_let_heir_serve(struct daemon *daemon)
 	struct upgrade_answer answer = { .yes = 1 };
 
 	daemon_give_tickets(daemon, &answer);
+	daemon->heir.serves = true;
 	upgrade_answer(&daemon->heir, &answer);
 	explicit_bzero(&answer, sizeof(answer));
 }
@@ -91,6 +92,22 @@ static void daemon_obey_heir(struct daemon *daemon, const struct upgrade_word *w
 	daemon_outlive_heir(daemon, "the new process is not adieu");
 }
 
+/* Both accept until it says that it does. */
+static void daemon_lose_patience(struct daemon *daemon)
+{
+	if (daemon->heir.serves) {
+		daemon_say_upgrade(LEVEL_WARNING, "late",
+		                   "the new process may have clients, and has not said that it "
+		                   "is ready; both serve",
+		                   daemon->heir.pid);
+		return;
+	}
+	upgrade_kill(&daemon->heir);
+	daemon_outlive_heir(daemon, daemon->heir.pidfd >= 0
+	                                    ? "the new process was not ready in time, and is killed"
+	                                    : "the new process was not ready in time");
+}
+
 /* Its word counts as long as we have not given up, however late it is. */
 static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)
 {
@@ -98,15 +115,10 @@ static void daemon_on_heir(evutil_socket_t fd, short what, void *arg)
 	struct upgrade_word word;
 
 	(void)fd;
-	if (upgrade_hear(&daemon->heir, &word)) {
+	if (upgrade_hear(&daemon->heir, &word))
 		daemon_obey_heir(daemon, &word);
-	} else if ((what & EV_TIMEOUT) != 0) {
-		upgrade_kill(&daemon->heir);
-		daemon_outlive_heir(daemon,
-		                    daemon->heir.pidfd >= 0
-		                            ? "the new process was not ready in time, and is killed"
-		                            : "the new process was not ready in time");
-	}
+	else if ((what & EV_TIMEOUT) != 0)
+		daemon_lose_patience(daemon);
 }
 
 /* ---- its beginning ---- */

@@ -15,7 +15,9 @@
  *
  * What waits in a backlog meanwhile is in a socket that both have. Until it was
  * told yes it accepts nobody, so one that is late can be killed, and nobody
- * notices; if that fails, it is told no when it asks, and ends. If we are gone
+ * notices; if that fails, it is told no when it asks, and ends. Afterwards the
+ * kernel would end its clients' streams, as if they had come to their end, so
+ * one that is late with its last word is waited for. If we are gone
  * when it asks, it serves. So there is always one who does.
  */
 #ifndef UPGRADE_H
@@ -33,6 +35,7 @@ struct upgrade_heir {
 	int fd;   /* where it speaks; -1: there is none */
 	int pidfd;              /* -1: the kernel has no such thing */
 	pid_t pid;
+	bool serves;            /* it was told yes, and may have clients */
 };
 
 /* What it says. */

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import threading
 
 import harness
@@ -187,6 +188,28 @@ class Late(upgrade.Checks):
         self.assertEqual(len(self.adieu.found('ready', {})), 1)
         harness.wait_until(self.feed, 'it to read')
         self.adieu.wait('ready', count=2)
+        self.expect_echo(self.connect())
+
+    def test_one_that_may_have_clients_is_not_killed_however_late_it_is(self):
+        """It would be the kernel that ends their streams, as if that were their end."""
+        self.config = harness.inspectable('[global]\nupgrade-timeout = 1s\nsandbox = no\n'
+                                          + self.listener('a', self.backend.address))
+        program = self.start_copy(self.config)
+        os.unlink(program)
+        pathlib.Path(program).write_text(
+            f'#!{sys.executable} -IS\nimport os, socket, struct\n'
+            'old = socket.socket(fileno=int(os.environ["ADIEU_UPGRADE_FD"]))\n'
+            f'old.send(struct.pack("ii", {Answers.ASKS}, 0))\n'
+            'assert old.recv(4096)[0] == 1\n'      # yes
+            'old.recv(4096)\n')
+        os.chmod(program, 0o755)
+        heir = self.ask()
+        said = self.adieu.wait('upgrade', result='late', level='warning', count=2)
+        self.assertEqual({int(event['pid']) for event in said}, {heir})
+        self.expect_echo(self.connect())
+        os.kill(heir, signal.SIGKILL)
+        self.adieu.wait('upgrade', result='failed',
+                        reason='the new process ended; its log says why')
         self.expect_echo(self.connect())
 
     def test_one_serves_whoever_is_first_and_nobody_is_refused_or_cut(self):
