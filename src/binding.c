@@ -20,6 +20,7 @@ enum {
 struct binding {
 	struct address asked;
 	struct address bound;   /* the port is known */
+	bool passed;            /* by the process before us */
 	bool made;              /* a Unix socket that is ours to remove */
 	unsigned n_workers;
 	struct {
@@ -147,7 +148,7 @@ static const char *binding_inherit(struct binding *binding, bool *found)
 	if (getsockname(binding->slots[0].fd, &binding->bound.any, &len) != 0)
 		return strerror(errno);
 	binding->bound.len = len;
-	binding->made = !activated && binding->bound.any.sa_family == AF_UNIX;
+	binding->passed = !activated;
 	return NULL;
 }
 
@@ -243,6 +244,12 @@ void binding_set_backlog(const struct binding *binding, unsigned backlog)
 void binding_disown(struct binding *binding)
 {
 	binding->made = false;
+}
+
+void binding_adopt(struct binding *binding)
+{
+	if (binding->passed)
+		binding->made = binding->bound.any.sa_family == AF_UNIX;
 }
 
 void binding_log(const struct binding *binding, const struct listener_config *listener)

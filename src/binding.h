@@ -42,8 +42,11 @@ void binding_pass(const struct binding *binding, binding_passing *pass, void *ar
 /* How many may wait to be accepted, from here on, at each of its descriptors, taken or not. */
 void binding_set_backlog(const struct binding *binding, unsigned backlog);
 
-/* That has happened: a Unix socket is no longer ours to remove. */
+/* A Unix socket is the other process's to remove. */
 void binding_disown(struct binding *binding);
+
+/* What was inherited is ours from here on, and a Unix socket ours to remove. */
+void binding_adopt(struct binding *binding);
 
 /* Says in the log where listener listens; a port that the kernel chose included. */
 void binding_log(const struct binding *binding, const struct listener_config *listener);

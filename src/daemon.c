@@ -386,6 +386,9 @@ void daemon_free(struct daemon *daemon)
 	if (daemon == NULL)
 		return;
 	daemon_free_workers(daemon);
+	/* It has all that we had, and serves when it finds us gone. */
+	if (daemon->heir.fd >= 0 && daemon->generation != NULL)
+		generation_disown(daemon->generation);
 	generation_end(daemon->next, daemon->generation);
 	generation_end(daemon->generation, NULL);
 	tls_tickets_free(daemon->common.tickets);

@@ -318,6 +318,7 @@ void daemon_settle(struct daemon *daemon)
 	daemon_notify_serving(daemon, NULL, NULL);
 	if (old == NULL) {
 		inherited_drop();
+		generation_adopt(daemon->generation);
 		upgrade_finish();
 	}
 	if (daemon->again) {

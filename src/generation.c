@@ -291,6 +291,12 @@ void generation_disown(const struct generation *generation)
 		binding_disown(generation->bindings[i]);
 }
 
+void generation_adopt(const struct generation *generation)
+{
+	for (size_t i = 0; i < generation->n_bindings; i++)
+		binding_adopt(generation->bindings[i]);
+}
+
 void generation_log(const struct generation *generation)
 {
 	const struct config *config = generation->config;

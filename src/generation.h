@@ -42,8 +42,10 @@ void generation_set_backlogs(const struct generation *generation);
 
 /* All descriptors that it listens on, for another process; see binding_pass(). */
 void generation_pass(const struct generation *generation, binding_passing *pass, void *arg);
-/* That has happened. */
+/* They are the other process's, which answers for them from here on. */
 void generation_disown(const struct generation *generation);
+/* What was inherited is ours: until then it is that of the process before us. */
+void generation_adopt(const struct generation *generation);
 
 /* Says in the log where it listens. */
 void generation_log(const struct generation *generation);

@@ -190,6 +190,24 @@ class Late(upgrade.Checks):
         self.adieu.wait('ready', count=2)
         self.expect_echo(self.connect())
 
+    def test_it_serves_at_a_path_though_the_old_one_is_gone(self):
+        path = self.path('socket')
+        self.config = harness.inspectable(
+            '[global]\nupgrade-timeout = off\n' + self.plain_listener('a', self.backend.address)
+            .replace('bind = 127.0.0.1:0', f'bind = unix:{path}'))
+        self.adieu = self.start(self.config)
+        self.block()
+        self.heirs.append(self.ask())
+        self.adieu.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        harness.wait_until(self.feed, 'it to read')
+        self.adieu.wait('ready', count=2)
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(path)
+            self.expect_echo(client)
+        os.kill(self.heirs[0], signal.SIGTERM)
+        harness.wait_until(lambda: not os.path.exists(path), 'the socket to be removed')
+
     def test_one_that_may_have_clients_is_not_killed_however_late_it_is(self):
         """It would be the kernel that ends their streams, as if that were their end."""
         self.config = harness.inspectable('[global]\nupgrade-timeout = 1s\nsandbox = no\n'

@@ -203,6 +203,30 @@ class Upgrade(Checks):
         self.adieu.wait('stop', count=2)
         harness.wait_until(lambda: not os.path.exists(path), 'the socket to be removed')
 
+    def start_at_path(self):
+        self.adieu = self.start(self.plain_listener('a', self.backend.address).replace(
+            'bind = 127.0.0.1:0', f'bind = unix:{self.path("socket")}'))
+
+    def expect_echo_at_path(self):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.path('socket'))
+            self.expect_echo(client)
+
+    def test_a_unix_socket_stays_when_the_new_program_fails(self):
+        self.start_at_path()
+        config = pathlib.Path(self.path('adieu.conf'))
+        good = config.read_text()
+        with socket.create_server(('127.0.0.1', 0)) as taken:
+            config.write_text(good + self.plain_listener('b', self.backend.address).replace(
+                '127.0.0.1:0', '127.0.0.1:%d' % taken.getsockname()[1]))
+            self.adieu.process.send_signal(signal.SIGUSR2)
+            self.adieu.wait('upgrade', result='failed')
+        self.expect_echo_at_path()
+        config.write_text(good)
+        self.upgrade()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.expect_echo_at_path()
+
     def test_the_service_manager_follows(self):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             manager.bind(self.path('notify'))
