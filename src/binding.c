@@ -118,6 +118,17 @@ static void binding_name(const struct binding *binding, char room[static ADDRESS
 	(void)address_text(&asked->any, asked->len, asked->dual_stack ? room + 1 : room);
 }
 
+/* Of a service manager everything can come: datagrams, a pipe, one end of a connection. */
+static bool binding_is_listening(int fd)
+{
+	int listens = 0;
+	int type = 0;
+	socklen_t len = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens != 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+}
+
 /* As we were given them, if we were. *found says that; NULL: it went well. */
 static const char *binding_inherit(struct binding *binding, bool *found)
 {
@@ -145,6 +156,8 @@ static const char *binding_inherit(struct binding *binding, bool *found)
 		if (binding->slots[i].fd < 0)
 			return strerror(errno);
 	}
+	if (!binding_is_listening(binding->slots[0].fd))
+		return "what the service manager has passed is no stream socket that listens";
 	if (getsockname(binding->slots[0].fd, &binding->bound.any, &len) != 0)
 		return strerror(errno);
 	binding->bound.len = len;

@@ -311,6 +311,30 @@ class Upgrade(Checks):
         self.assertIn('cannot listen on systemd:web: the service manager has passed several '
                       'sockets of that name; give each its own', done.stderr)
 
+    def test_a_socket_that_nobody_can_connect_to_is_refused(self):
+        """No connection is ever accepted on it, and it may be readable all the time."""
+        config = pathlib.Path(self.path('activated.conf'))
+        config.write_text('[listener:a]\nmode = tcp\nbind = systemd:web\nbackend = 127.0.0.1:1\n')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, \
+                socket.socket() as bound, \
+                socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as packets:
+            for one in datagrams, bound:
+                one.bind(('127.0.0.1', 0))
+            packets.bind(self.path('packets'))
+            packets.listen()
+            for one in datagrams, bound, packets:
+                # Twice, lest it be where it is wanted, and so be closed when adieu is executed.
+                done = subprocess.run(
+                    ['sh', '-c', 'LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web exec "$@"', 'sh',
+                     harness.ADIEU, '-c', str(config)],
+                    preexec_fn=lambda fd=one.fileno(): os.dup2(os.dup2(fd, 103), 3),
+                    close_fds=False, capture_output=True, text=True, timeout=harness.PATIENCE,
+                    check=False)
+                with self.subTest(one=str(one)):
+                    self.assertEqual(done.returncode, 1)
+                    self.assertIn('cannot listen on systemd:web: what the service manager has '
+                                  'passed is no stream socket that listens', done.stderr)
+
     def test_a_socket_that_was_not_passed_is_missed_by_name(self):
         config = pathlib.Path(self.path('activated.conf'))
         config.write_text('[listener:a]\nmode = tcp\nbind = systemd:web\nbackend = 127.0.0.1:1\n')
