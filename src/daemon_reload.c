@@ -242,16 +242,30 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("sandbox", old->sandbox != new->sandbox);
 }
 
+/* Host names and files may keep us waiting, and nothing else is done meanwhile. */
+static bool daemon_prepare_reload(struct daemon *daemon, char *reason)
+{
+	enum { MOST = 3600 * 1000 };
+	const uint64_t usual = notify_watchdog();
+	struct config *config;
+	bool prepared;
+
+	/* To be killed for that would cut everybody, though the workers carry on. */
+	notify_stretch_watchdog(MOST);
+	tls_heap_forget();
+	config = daemon_read_config(daemon, reason);
+	prepared = config != NULL && daemon_prepare(daemon, config, reason);
+	notify_stretch_watchdog(usual);
+	return prepared;
+}
+
 void daemon_reload(struct daemon *daemon)
 {
 	char reason[TLS_REASON_ROOM];
-	struct config *config;
 
 	daemon->n_reloads++;
 	notify_reloading("Reloading");
-	tls_heap_forget();
-	config = daemon_read_config(daemon, reason);
-	if (config != NULL && daemon_prepare(daemon, config, reason)) {
+	if (daemon_prepare_reload(daemon, reason)) {
 		daemon_hand_over(daemon);
 		return;
 	}

@@ -60,6 +60,12 @@ void notify_reloading(const char *status)
 	       status);
 }
 
+void notify_stretch_watchdog(uint64_t milliseconds)
+{
+	if (notify_watchdog() > 0)
+		notify("WATCHDOG_USEC=%llu", (unsigned long long)milliseconds * 1000);
+}
+
 uint64_t notify_watchdog(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC");

@@ -20,4 +20,7 @@ void notify_reloading(const char *status);
 /* Milliseconds within which WATCHDOG=1 is due again; 0: nobody waits for it. */
 uint64_t notify_watchdog(void);
 
+/* From now on it is due within so many, if anybody waits for it. */
+void notify_stretch_watchdog(uint64_t milliseconds);
+
 #endif

@@ -3,6 +3,7 @@
 
 import socket
 import ssl
+import time
 
 import checks
 import harness
@@ -198,6 +199,25 @@ class Service(checks.Checks):
         self.wait_for('ActiveState', 'active')
         self.expect_service()
         self.assertIn('Watchdog timeout', self.run_in('journalctl', '--unit=adieu'))
+
+    def test_the_watchdog_leaves_one_alone_whose_reload_has_to_wait(self):
+        self.drop_in('WatchdogSec=1s')
+        self.serve_echo()
+        client = self.connect()
+        pid = self.show('MainPID')
+        self.run_in('sh', '-c', f'mv {checks.CONFIG} {checks.CONFIG}.good; mkfifo -m 644 '
+                    + checks.CONFIG)        # from which nothing comes, as from a name server
+        self.run_in('systemctl', 'kill', '--kill-who=main', '--signal=HUP', 'adieu')
+        self.wait_for('StatusText', 'Reloading')
+        enough = time.monotonic() + 3
+        while time.monotonic() < enough:
+            self.exchange(client)
+        self.run_in('sh', '-c', f'cat {checks.CONFIG}.good >{checks.CONFIG}')
+        self.wait_event('reload', result='done')
+        self.wait_for_watchdog()
+        self.exchange(client)
+        self.part(client)
+        self.assertEqual((self.show('MainPID'), self.show('NRestarts')), (pid, '0'))
 
     def upgrade(self):
         """The old process, which has handed over."""
