@@ -335,7 +335,8 @@ void daemon_settle(struct daemon *daemon)
 		generation_adopt(daemon->generation);
 		upgrade_finish();
 	}
-	if (daemon->again) {
+	/* Who drains does not turn to anything new. */
+	if (daemon->again && daemon->told == WORKER_GO_ON) {
 		daemon->again = false;
 		daemon_reload(daemon);
 	}

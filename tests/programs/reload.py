@@ -216,6 +216,25 @@ class Reload(harness.Checks):
         self.adieu.wait('reload', result='done')
         self.expect_echo(client)
 
+    def test_who_was_told_to_end_meanwhile_does_not_reload_again(self):
+        config = '[global]\nworkers = 16\n' + self.plain_listener('a', self.backend.address)
+        self.adieu = self.start(config)
+        client = self.connect('a', tls=False)
+        self.expect_echo(client)
+        with self.begin_slow_reload() as pipe:
+            # Both find it reading.
+            self.adieu.process.send_signal(signal.SIGHUP)
+            self.adieu.process.send_signal(signal.SIGTERM)
+            pipe.write(config)
+            os.unlink(self.path('adieu.conf'))
+            pathlib.Path(self.path('adieu.conf')).write_text('nonsense')
+        self.adieu.wait('drain', phase='begin')
+        self.expect_echo(client)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.recv(1), b'')
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.assertEqual(self.adieu.found('reload', {'result': 'failed'}), [])
+
     def test_nobody_is_refused_or_cut_while_it_is_reloaded_again_and_again(self):
         config = self.listener('a', self.backend.address)
         self.adieu = self.start(config)
