@@ -315,13 +315,16 @@ static void daemon_say_stop(const struct daemon *daemon)
 }
 
 /* Rights are lost by now, and no stranger was let in yet. */
-static void daemon_confine(const struct daemon *daemon)
+static bool daemon_confine(const struct daemon *daemon, char *reason)
 {
 	const bool wanted = generation_config(daemon->next)->sandbox;
+	const char *shortage = sandbox_begin(wanted);
 
-	sandbox_begin(wanted);
+	if (shortage != NULL)
+		return daemon_fail(reason, shortage);
 	if (wanted)
 		log_confine(sandbox_enter_log);
+	return true;
 }
 
 static bool daemon_start_workers(struct daemon *daemon, char *reason)
@@ -352,7 +355,8 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	if (!privileges_drop(generation_config(daemon->next)->user, reason))
 		return false;
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
-	daemon_confine(daemon);
+	if (!daemon_confine(daemon, reason))
+		return false;
 	started = daemon_start_workers(daemon, reason) && daemon_inherit(daemon, reason);
 	if (started) {
 		daemon_hand_over(daemon);

@@ -31,6 +31,7 @@
  */
 #include "sandbox.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,15 @@ static struct {
 	bool landlock;
 } sandbox;
 
-/* Why a part is not there; NULL: it is. */
+const char sandbox_shortage[] = "out of memory or descriptors for the sandbox";
+
+const char *sandbox_problem(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE ? sandbox_shortage
+	                                                             : strerror(error);
+}
+
+/* Why a part is not there, or not whole; NULL: it is. */
 struct sandbox_problems {
 	const char *seccomp;
 	const char *landlock;
@@ -95,11 +104,13 @@ static struct sandbox_problems sandbox_enter_main(void)
 			                          "no_new_privs is refused" };
 	if (sandbox_landlock_version() == 0)
 		problems.landlock = "the kernel does not offer it";
-	else if (!sandbox_has(mark, "landlock"))
-		problems.landlock = sandbox_landlock_enter(SANDBOX_MAIN);
+	else
+		sandbox.landlock = sandbox_has(mark, "landlock") ||
+		                   sandbox_landlock_enter(SANDBOX_MAIN, &problems.landlock);
 	/* The last one, for it could take away what the other needs. */
 	if (!sandbox_has(mark, "seccomp"))
 		problems.seccomp = sandbox_seccomp_enter(SANDBOX_MAIN);
+	sandbox.seccomp = problems.seccomp == NULL;
 	return problems;
 }
 
@@ -110,8 +121,8 @@ static void sandbox_say(const struct sandbox_problems *problems)
 
 	log_begin(&line, whole ? LEVEL_INFO : LEVEL_WARNING, "sandbox");
 	log_flag(&line, "seccomp", problems->seccomp == NULL);
-	log_number(&line, "landlock", problems->landlock == NULL ? sandbox_landlock_version() : 0);
-	if (problems->landlock == NULL)
+	log_number(&line, "landlock", sandbox.landlock ? sandbox_landlock_version() : 0);
+	if (sandbox.landlock)
 		log_text(&line, "landlock-lacks",
 		         sandbox_landlock_lacks(sandbox_landlock_version()));
 	log_text(&line, "seccomp-problem", problems->seccomp);
@@ -131,19 +142,20 @@ static void sandbox_say_unwanted(void)
 	log_end(&line);
 }
 
-void sandbox_begin(bool wanted)
+const char *sandbox_begin(bool wanted)
 {
 	struct sandbox_problems problems;
 
 	if (!wanted) {
 		sandbox_say_unwanted();
-		return;
+		return NULL;
 	}
 	problems = sandbox_enter_main();
-	sandbox.seccomp = problems.seccomp == NULL;
-	sandbox.landlock = problems.landlock == NULL;
+	if (problems.seccomp == sandbox_shortage || problems.landlock == sandbox_shortage)
+		return sandbox_shortage;
 	sandbox_leave_mark();
 	sandbox_say(&problems);
+	return NULL;
 }
 
 /* ---- the other threads ---- */
@@ -163,8 +175,10 @@ static void sandbox_say_problem(const char *thread, const char *part, const char
 /* What the main thread could not have is no news here. */
 static void sandbox_enter(enum sandbox_role role, const char *thread)
 {
-	if (sandbox.landlock)
-		sandbox_say_problem(thread, "landlock-problem", sandbox_landlock_enter(role));
+	const char *problem = NULL;
+
+	if (sandbox.landlock && !sandbox_landlock_enter(role, &problem))
+		sandbox_say_problem(thread, "landlock-problem", problem);
 	if (sandbox.seccomp)
 		sandbox_say_problem(thread, "seccomp-problem", sandbox_seccomp_enter(role));
 }

@@ -128,21 +128,37 @@ static struct landlock_rights landlock_known(unsigned version)
 	return known;
 }
 
+/* What a thread is to have. */
+struct landlock_rules {
+	int fd;
+	const char *problem;    /* why one of them could not be made; NULL: all are there */
+};
+
 /* A folder that is out of reach cannot be used anyway, rule or not. */
-static void landlock_allow(int rules, const char *folder, uint64_t files)
+static void landlock_miss(struct landlock_rules *rules)
+{
+	if (errno != ENOENT && errno != ENOTDIR && errno != EACCES &&
+	    rules->problem != sandbox_shortage)
+		rules->problem = sandbox_problem(errno);
+}
+
+static void landlock_allow(struct landlock_rules *rules, const char *folder, uint64_t files)
 {
 	struct landlock_path_beneath_attr rule = {
 		.allowed_access = files,
 		.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
 	};
 
-	if (rule.parent_fd < 0)
+	if (rule.parent_fd < 0) {
+		landlock_miss(rules);
 		return;
-	(void)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+	}
+	if (syscall(SYS_landlock_add_rule, rules->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+		landlock_miss(rules);
 	(void)close(rule.parent_fd);
 }
 
-static void landlock_allow_beside(int rules, const char *path, uint64_t files)
+static void landlock_allow_beside(struct landlock_rules *rules, const char *path, uint64_t files)
 {
 	char folder[PATH_MAX];
 	const char *slash = strrchr(path, '/');
@@ -154,12 +170,14 @@ static void landlock_allow_beside(int rules, const char *path, uint64_t files)
 }
 
 /* Beside where path leads in the end, if that is somewhere else. */
-static void landlock_allow_at_end(int rules, const char *path, uint64_t files)
+static void landlock_allow_at_end(struct landlock_rules *rules, const char *path, uint64_t files)
 {
 	char *end = realpath(path, NULL);
 
 	if (end != NULL)
 		landlock_allow_beside(rules, end, files);
+	else
+		landlock_miss(rules);
 	free(end);
 }
 
@@ -169,39 +187,54 @@ static int landlock_allow_loader(struct dl_phdr_info *info, size_t size, void *r
 	(void)size;
 	if (info->dlpi_addr != getauxval(AT_BASE))
 		return 0;
-	landlock_allow_at_end(*(const int *)rules, info->dlpi_name, LANDLOCK_ACCESS_FS_EXECUTE);
+	landlock_allow_at_end(rules, info->dlpi_name, LANDLOCK_ACCESS_FS_EXECUTE);
 	return 1;
 }
 
-static void landlock_allow_program(int rules)
+static void landlock_allow_program(struct landlock_rules *rules)
 {
 	char program[PATH_MAX];
 	const ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
-	if (len < 0)
+	if (len < 0) {
+		landlock_miss(rules);
 		return;
+	}
 	program[len] = '\0';
 	landlock_allow_beside(rules, program, LANDLOCK_ACCESS_FS_EXECUTE);
-	(void)dl_iterate_phdr(landlock_allow_loader, &rules);
+	(void)dl_iterate_phdr(landlock_allow_loader, rules);
 }
 
-const char *sandbox_landlock_enter(enum sandbox_role role)
+/* What lacks a rule only for now would lack it for good. */
+static bool landlock_restrict(struct landlock_rules *rules)
+{
+	if (rules->problem == sandbox_shortage)
+		return false;
+	if (syscall(SYS_landlock_restrict_self, rules->fd, 0) == 0)
+		return true;
+	rules->problem = sandbox_problem(errno);
+	return false;
+}
+
+bool sandbox_landlock_enter(enum sandbox_role role, const char **problem)
 {
 	const struct landlock_rights known = landlock_known(sandbox_landlock_version());
 	struct landlock_rights rights = landlock_roles[role];
-	const char *problem = NULL;
-	int rules;
+	struct landlock_rules rules = { .problem = NULL };
+	bool entered;
 
 	rights.files &= known.files;
 	rights.network &= known.network;
 	rights.scopes &= known.scopes;
-	rules = (int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0);
-	if (rules < 0)
-		return strerror(errno);
+	rules.fd = (int)syscall(SYS_landlock_create_ruleset, &rights, sizeof(rights), 0);
+	if (rules.fd < 0) {
+		*problem = sandbox_problem(errno);
+		return false;
+	}
 	if (role == SANDBOX_MAIN)
-		landlock_allow_program(rules);
-	if (syscall(SYS_landlock_restrict_self, rules, 0) != 0)
-		problem = strerror(errno);
-	(void)close(rules);
-	return problem;
+		landlock_allow_program(&rules);
+	entered = landlock_restrict(&rules);
+	*problem = rules.problem;
+	(void)close(rules.fd);
+	return entered;
 }

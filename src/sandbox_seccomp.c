@@ -357,6 +357,6 @@ const char *sandbox_seccomp_enter(enum sandbox_role role)
 	 */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
 	            &filter) != 0)
-		return strerror(errno);
+		return sandbox_problem(errno);
 	return NULL;
 }

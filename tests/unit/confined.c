@@ -13,7 +13,7 @@
 
 struct confined {
 	enum sandbox_role role;
-	const char *(*enter)(const struct confined *confined);
+	const char *(*enter)(const struct confined *confined);  /* NULL, or the problem */
 	trial *trial;
 	int error;
 };
@@ -25,7 +25,10 @@ static const char *confined_enter_seccomp(const struct confined *confined)
 
 static const char *confined_enter_landlock(const struct confined *confined)
 {
-	return sandbox_landlock_enter(confined->role);
+	const char *problem = NULL;
+
+	ck_assert_int_eq(sandbox_landlock_enter(confined->role, &problem), problem == NULL);
+	return problem;
 }
 
 static void *confined_main(void *arg)

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -59,7 +60,7 @@ static void teardown(void)
 
 START_TEST(who_is_not_to_be_confined_is_not)
 {
-	sandbox_begin(false);
+	ck_assert_ptr_null(sandbox_begin(false));
 	sandbox_enter_worker();
 	ck_assert_uint_eq(count_filters(), 0);
 	ck_assert_uint_eq(status_of("NoNewPrivs"), 0);
@@ -81,7 +82,7 @@ START_TEST(a_worker_has_its_own_on_top_of_the_main_threads)
 	pthread_t thread;
 	int error = 0;
 
-	sandbox_begin(true);
+	ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_uint_eq(status_of("NoNewPrivs"), 1);
 	ck_assert_uint_eq(count_filters(), HAVE_SECCOMP);
 	ck_assert_int_eq(try_to_read(), 0);
@@ -95,16 +96,16 @@ END_TEST
 START_TEST(upgrades_to_the_same_version_add_nothing)
 {
 	for (int i = 0; i < 20; i++)
-		sandbox_begin(true);
+		ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_uint_eq(count_filters(), HAVE_SECCOMP);
 }
 END_TEST
 
 START_TEST(an_upgrade_to_another_version_adds_its_own)
 {
-	sandbox_begin(true);
+	ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_int_eq(setenv("ADIEU_SANDBOX", "0.0.1 seccomp landlock", 1), 0);
-	sandbox_begin(true);
+	ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_uint_eq(count_filters(), 2 * HAVE_SECCOMP);
 }
 END_TEST
@@ -112,8 +113,28 @@ END_TEST
 START_TEST(nobody_is_believed_who_says_so_without_it)
 {
 	ck_assert_int_eq(setenv("ADIEU_SANDBOX", ADIEU_VERSION " seccomp landlock", 1), 0);
-	sandbox_begin(true);
+	ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_uint_eq(count_filters(), HAVE_SECCOMP);
+}
+END_TEST
+
+START_TEST(who_cannot_be_confined_for_want_of_descriptors_does_not_start)
+{
+	struct rlimit none;
+	const int lowest = dup(STDIN_FILENO);
+	const char *reason;
+
+	(void)close(lowest);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &none), 0);
+	none.rlim_cur = (rlim_t)lowest + (rlim_t)_i;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	reason = sandbox_begin(true);
+	none.rlim_cur = none.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	if (sandbox_landlock_version() == 0)
+		return;
+	ck_assert_str_eq(reason, "out of memory or descriptors for the sandbox");
+	ck_assert_ptr_null(getenv("ADIEU_SANDBOX"));
 }
 END_TEST
 
@@ -135,7 +156,7 @@ static void open_log(enum log_target target)
 	const char *reason = log_open(&settings);
 
 	ck_assert_msg(reason == NULL, "%s", reason);
-	sandbox_begin(true);
+	ck_assert_ptr_null(sandbox_begin(true));
 	log_confine(sandbox_enter_log);
 }
 
@@ -194,6 +215,8 @@ int main(void)
 	tcase_add_test(tcase, upgrades_to_the_same_version_add_nothing);
 	tcase_add_test(tcase, an_upgrade_to_another_version_adds_its_own);
 	tcase_add_test(tcase, nobody_is_believed_who_says_so_without_it);
+	tcase_add_loop_test(tcase, who_cannot_be_confined_for_want_of_descriptors_does_not_start, 0,
+	                    2);
 	tcase_add_loop_test(tcase, a_logger_of_the_systems_that_is_restarted_is_found_again, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -313,6 +314,41 @@ START_TEST(the_main_thread_runs_what_replaces_our_program_and_nothing_else)
 }
 END_TEST
 
+/* So many more, and not one. */
+static void leave_descriptors(unsigned n)
+{
+	static int lowest = -1;
+	struct rlimit limit;
+
+	if (lowest < 0) {
+		lowest = dup(listening);
+		ck_assert_int_eq(close(lowest), 0);
+	}
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = (rlim_t)lowest + n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static int try_nothing(void)
+{
+	return 0;
+}
+
+/* It takes one for the rules, and one for each folder in turn. */
+START_TEST(with_too_few_descriptors_for_its_rules_nobody_is_confined)
+{
+	const char *problem = NULL;
+
+	if (!landlock_is(1))
+		return;
+	leave_descriptors((unsigned)_i);
+	ck_assert(!sandbox_landlock_enter(SANDBOX_MAIN, &problem));
+	ck_assert_ptr_eq(problem, sandbox_shortage);
+	leave_descriptors(2);
+	ck_assert_int_eq(confined_by_landlock(SANDBOX_MAIN, try_nothing), 0);
+}
+END_TEST
+
 START_TEST(what_a_kernel_is_too_old_for_is_told)
 {
 	ck_assert_str_eq(sandbox_landlock_lacks(1), "links, truncation, TCP, devices, signals");
@@ -336,6 +372,7 @@ int main(void)
 	tcase_add_test(tcase,
 	               the_main_thread_makes_no_folders_links_or_pipes_and_truncates_nothing);
 	tcase_add_test(tcase, the_main_thread_runs_what_replaces_our_program_and_nothing_else);
+	tcase_add_loop_test(tcase, with_too_few_descriptors_for_its_rules_nobody_is_confined, 0, 2);
 	tcase_add_test(tcase, what_a_kernel_is_too_old_for_is_told);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
