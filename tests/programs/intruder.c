@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -40,19 +41,34 @@ static int intruder_bind(void)
 }
 
 /* Runs a program that is not adieu. */
-static int intruder_run(void)
+static int intruder_run(const char *program)
 {
 	const pid_t pid = fork();
 	int status = 0;
 
 	if (pid == 0) {
-		(void)execl("/bin/true", "true", (char *)NULL);
+		(void)execl(program, "true", (char *)NULL);
 		_exit(errno);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		return -1;
 	errno = WEXITSTATUS(status);
 	return errno == 0 ? 0 : -1;
+}
+
+/* A program that is in no folder. */
+static int intruder_run_memory(void)
+{
+	const int program = open("/bin/true", O_RDONLY | O_CLOEXEC);
+	const int copy = memfd_create("true", MFD_CLOEXEC);
+	char path[32];
+
+	if (copy < 0)
+		return -1;
+	while (sendfile(copy, program, NULL, 1 << 20) > 0)
+		continue;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", copy);
+	return intruder_run(path);
 }
 
 static int intruder_listen(void)
@@ -76,7 +92,7 @@ static void intruder_in_worker(const char *folder)
 	intruder_say("worker", "write", open(folder, O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600));
 	intruder_say("worker", "bind", intruder_bind());
 	intruder_say("worker", "listen", intruder_listen());
-	intruder_say("worker", "run", intruder_run());
+	intruder_say("worker", "run", intruder_run("/bin/true"));
 	intruder_say("worker", "signal", kill(getppid(), 0));
 	intruder_say("worker", "map", intruder_map());
 }
@@ -86,7 +102,8 @@ static void intruder_in_main(const char *folder)
 	char path[1024];
 
 	(void)snprintf(path, sizeof(path), "%s/intruder", folder);
-	intruder_say("main", "run", intruder_run());
+	intruder_say("main", "run", intruder_run("/bin/true"));
+	intruder_say("main", "memory", intruder_run_memory());
 	intruder_say("main", "folder", mkdir(path, 0700));
 	(void)rmdir(path);
 	intruder_say("main", "link", symlink("/etc/passwd", path));

@@ -143,9 +143,9 @@ class Sandbox(harness.Checks):
         self.assertEqual(self.intrude('worker', *tried), dict.fromkeys(tried, 'ENOSYS'))
 
     def test_an_intruder_in_the_main_thread_runs_nothing_and_reaches_nobody(self):
-        self.assertEqual(self.intrude('main', 'run', 'folder', 'link', 'signal', 'map'),
-                         {'run': 'EACCES', 'folder': 'ENOSYS', 'link': 'ENOSYS',
-                          'signal': 'ENOSYS', 'map': 'done'})
+        self.assertEqual(self.intrude('main', 'run', 'memory', 'folder', 'link', 'signal', 'map'),
+                         {'run': 'EACCES', 'memory': 'ENOSYS', 'folder': 'ENOSYS',
+                          'link': 'ENOSYS', 'signal': 'ENOSYS', 'map': 'done'})
 
     def test_an_intruder_that_runs_a_program_in_a_worker_is_the_end(self):
         self.preload_intruder(INTRUDER_DEADLY='yes')
