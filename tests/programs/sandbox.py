@@ -11,11 +11,13 @@ import signal
 import socket
 import ssl
 import subprocess
+import unittest
 
 import harness
 
 WORKERS = 2
 INTRUDER = os.environ.get('ADIEU_INTRUDER', '')
+HAS_SECCOMP = os.environ.get('ADIEU_SECCOMP', '1') == '1'
 
 
 def threads(pid):
@@ -34,6 +36,7 @@ def filters(status):
 OURS = filters(threads('self')[0])      # that everybody has whom we start
 
 
+@unittest.skipUnless(HAS_SECCOMP, 'adieu was built without libseccomp')
 class Sandbox(harness.Checks):
 
     def setUp(self):
