@@ -6,6 +6,8 @@
  */
 #include "tls_context.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,13 +220,69 @@ static bool tls_context_load_crl(SSL_CTX *ctx, const char *path)
 	       X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
+/* As OpenSSL names them for itself: "002c0b4f.0". */
+static int tls_context_is_hashed(const struct dirent *entry)
+{
+	const char *name = entry->d_name;
+	const size_t digits = strspn(name, "0123456789abcdef");
+
+	return digits == 8 && name[digits] == '.' &&
+	       name[digits + 1 + strspn(name + digits + 1, "0123456789")] == '\0';
+}
+
+static void tls_context_trust_folder(X509_LOOKUP *lookup, const char *folder)
+{
+	struct dirent **entries;
+	const int n = scandir(folder, &entries, tls_context_is_hashed, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+
+		/* One that cannot be loaded is one less. */
+		if (snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name) < PATH_MAX)
+			(void)X509_load_cert_file(lookup, path, X509_FILETYPE_PEM);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+	ERR_clear_error();
+}
+
+/*
+ * What is in folders OpenSSL looks for when it meets a certificate, in a worker
+ * that may open no file any more. So they are read now, if they are asked for,
+ * or if there is no file of all authorities.
+ */
+static bool tls_context_trust_system(SSL_CTX *ctx)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+	const char *folders = secure_getenv(X509_get_default_cert_dir_env());
+
+	if (lookup == NULL || SSL_CTX_set_default_verify_file(ctx) != 1)
+		return false;
+	if (folders == NULL && sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > 0)
+		return true;
+	if (folders == NULL)
+		folders = X509_get_default_cert_dir();
+	while (*folders != '\0') {
+		const size_t len = strcspn(folders, ":");
+		char folder[PATH_MAX];
+
+		if (snprintf(folder, sizeof(folder), "%.*s", (int)len, folders) < PATH_MAX)
+			tls_context_trust_folder(lookup, folder);
+		folders += len + (folders[len] == ':');
+	}
+	return true;
+}
+
 /* NULL, or what could not be loaded. */
 static const char *tls_context_trust(SSL_CTX *ctx, const struct backend_config *backend)
 {
 	if (!backend->verify)
 		return NULL;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	if (backend->ca == NULL && SSL_CTX_set_default_verify_paths(ctx) != 1)
+	if (backend->ca == NULL && !tls_context_trust_system(ctx))
 		return "the system's trust store";
 	if (backend->ca != NULL && SSL_CTX_load_verify_file(ctx, backend->ca) != 1)
 		return backend->ca;

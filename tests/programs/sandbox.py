@@ -202,6 +202,20 @@ class Sandbox(harness.Checks):
         harness.wait_until(lambda: not (later / 'bound').exists(), 'the socket to be removed')
         self.assertEqual(self.adieu.found('reload', {'result': 'failed'}), [])
 
+    def test_a_server_is_verified_by_authorities_that_are_in_a_folder(self):
+        """OpenSSL opens it when it meets a certificate, which is in a worker."""
+        digest = self.run_program(['openssl', 'x509', '-noout', '-hash', '-in', self.cert])
+        os.symlink(self.cert, self.path(f'{digest.decode().strip()}.0'))
+        os.environ.update(SSL_CERT_FILE='/nonexistent', SSL_CERT_DIR=self.folder)
+        for name in 'SSL_CERT_FILE', 'SSL_CERT_DIR':
+            self.addCleanup(os.environ.pop, name)
+        host, port = harness.free_address()
+        self.start(self.listener('inner', self.backend.address).replace(
+                       '127.0.0.1:0', f'{host}:{port}'),
+                   f'[backend:tls]\nserver = {host}:{port}\ntls = yes\nserver-name = localhost\n',
+                   self.plain_listener('a', 'tls'))
+        self.expect_service()
+
     def test_upgrades_go_on_for_ever(self):
         """Landlock has 16 layers: they must not pile up."""
         self.start(self.listener('a', self.backend.address),

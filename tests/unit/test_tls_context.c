@@ -320,6 +320,46 @@ static bool verifies(struct tls_context *context)
 	return mode == SSL_VERIFY_PEER;
 }
 
+static int count_trusted(void)
+{
+	struct tls_context *context = tls_context_client(&backend, reason);
+	SSL *ssl;
+	X509_STORE *store;
+	int n;
+
+	ck_assert_msg(context != NULL, "%s", reason);
+	ssl = tls_context_new_ssl(context);
+	store = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(ssl));
+	n = sk_X509_OBJECT_num(X509_STORE_get0_objects(store));
+	SSL_free(ssl);
+	tls_context_free(context);
+	return n;
+}
+
+/* A worker's sandbox has no files: what OpenSSL would look for in a folder it would not find. */
+START_TEST(authorities_of_the_system_in_folders_are_loaded_beforehand)
+{
+	char folders[2 * FOLDER_ROOM];
+	char authority[PATH_ROOM];
+	char link[PATH_ROOM];
+
+	ck_assert_int_eq(
+		symlink(file_in_folder(authority, "ca.pem"), file_in_folder(link, "0123abcd.0")),
+		0);
+	(void)snprintf(folders, sizeof(folders), "/no/such:%s", folder);
+	ck_assert_int_eq(setenv("SSL_CERT_FILE", "/no/such.pem", 1), 0);
+	ck_assert_int_eq(setenv("SSL_CERT_DIR", folders, 1), 0);
+	backend.verify = true;
+	ck_assert_int_eq(count_trusted(), 1);
+	/* Both count. */
+	ck_assert_int_eq(setenv("SSL_CERT_FILE", file_in_folder(authority, "stranger.pem"), 1), 0);
+	ck_assert_int_eq(count_trusted(), 2);
+	ck_assert_int_eq(unlink(link), 0);
+	(void)unsetenv("SSL_CERT_FILE");
+	(void)unsetenv("SSL_CERT_DIR");
+}
+END_TEST
+
 START_TEST(a_backend_is_verified_where_that_was_asked_for)
 {
 	struct tls_context *context = tls_context_client(&backend, reason);
@@ -383,6 +423,7 @@ int main(void)
 	tcase_add_test(tcase, ciphers_are_the_listeners);
 	tcase_add_test(tcase, renegotiation_and_the_stateful_cache_are_off);
 	tcase_add_test(tcase, a_listeners_name_may_be_long);
+	tcase_add_test(tcase, authorities_of_the_system_in_folders_are_loaded_beforehand);
 	tcase_add_test(tcase, a_backend_is_verified_where_that_was_asked_for);
 	tcase_add_test(tcase, a_connection_outlives_its_context);
 	suite_add_tcase(suite, tcase);
