@@ -21,6 +21,7 @@ struct socket_tls {
 	uint8_t alert_sent;     /* the fatal one that we sent, if base.alerted */
 	bool dead:1;            /* SSL failed and must not be used again */
 	bool ticket_due:1;      /* TLS 1.3: to be sent with our first data */
+	bool certified:1;       /* it has other certificates than its context */
 	unsigned n_small:4;     /* records that were small, since it was silent */
 	uint32_t wrote_at;      /* as poller_now(), which wraps around here */
 };

@@ -127,17 +127,19 @@ static bool tls_context_use_set(SSL_CTX *ctx, const struct tls_set *set)
 
 /*
  * The default's are in the SSL_CTX, and every connection begins with them; here
- * they are changed for those of the name that was asked for. Not when a session
- * is resumed, for that takes no certificate.
+ * they are changed for those of the name that was asked for, and back if a second
+ * hello asks for another one. Not when a session is resumed, for that takes no certificate.
  */
 static int tls_context_on_certificate(SSL *ssl, void *arg)
 {
 	const struct tls_catalog *catalog = arg;
 	const struct tls_set *set =
 		tls_catalog_choose(catalog, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	struct socket_tls *tls = tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)));
 
-	if (memcmp(set, tls_catalog_default(catalog), sizeof(*set)) == 0)
+	if (!tls->certified && memcmp(set, tls_catalog_default(catalog), sizeof(*set)) == 0)
 		return 1;
+	tls->certified = true;
 	SSL_certs_clear(ssl);
 	for (int i = 0; i < TLS_KINDS; i++) {
 		const struct tls_credential *one = set->of[i];

@@ -20,6 +20,7 @@ struct tls_hello {
 	const struct tls_routes *routes;
 	const struct tls_catalog *known;        /* a name has to be in there; NULL: any will do */
 	EVP_MD_CTX *hash;
+	bool notes;       /* there are routes or protocols */
 	bool asks;        /* some route asks for certificates */
 	bool has_rest;                  /* who is on no route is welcome as well */
 };
@@ -33,6 +34,7 @@ struct tls_hello *tls_hello_new(const struct listener_config *listener,
 		return NULL;
 	hello->routes = supply->routes;
 	hello->known = listener->unknown_sni == UNKNOWN_SNI_REJECT ? supply->catalog : NULL;
+	hello->notes = tls_routes_count(supply->routes) > 0 || tls_routes_have_alpn(supply->routes);
 	hello->asks = tls_routes_have_client(supply->routes);
 	hello->has_rest = listener->backend != NULL || listener->n_routes == 0;
 	hello->hash = EVP_MD_CTX_new();
@@ -82,9 +84,13 @@ static bool tls_hello_set_context(const struct tls_hello *hello, const struct tl
 	       SSL_set_session_id_context(ssl, id, sizeof(id)) == 1;
 }
 
+/* Of a first hello, which has a second one behind it, nothing is left. */
 static void tls_hello_note(SSL *ssl, const struct tls_route *route)
 {
-	tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)))->facts.route = route->number;
+	struct tls_facts *facts = &tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)))->facts;
+
+	facts->route = route->number;
+	facts->alpn = NULL;
 }
 
 /* A client that is asked for another key share says hello twice: the last time counts. */
@@ -96,7 +102,7 @@ static int tls_hello_on_message(SSL *ssl, int *alert, void *arg)
 	size_t len = tls_hello_find_name(ssl, name);
 	const struct tls_route *route = tls_routes_find(hello->routes, name);
 
-	if (tls_routes_count(hello->routes) > 0)
+	if (hello->notes)
 		tls_hello_note(ssl, route);
 	if (tls_hello_set_context(hello, route, name, len, ssl) &&
 	    (!hello->asks || tls_client_ask(route->client, rest->client, ssl)))

@@ -3,8 +3,11 @@
  * What a client has to show is decided by the name that it asks for, and so is
  * which session it may resume: none of another route's, before a reload or after.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <openssl/x509.h>
 
 #include "crossing.h"
 #include "visitor.h"
@@ -218,6 +221,7 @@ END_TEST
 /* ---- who changes its mind ---- */
 
 static const char *second_name;
+static bool offers_nothing;     /* the second time */
 
 /* Between its two hellos, when it has been asked for another key share (RFC 8446, 4.1.4). */
 static void on_message(int is_ours, int version, int type, const void *data, size_t len, SSL *ssl,
@@ -230,6 +234,8 @@ static void on_message(int is_ours, int version, int type, const void *data, siz
 	if (!is_ours && type == SSL3_RT_HANDSHAKE && len > 0 &&
 	    message[0] == SSL3_MT_SERVER_HELLO && second_name != NULL) {
 		ck_assert_int_eq(SSL_set_tlsext_host_name(ssl, second_name), 1);
+		if (offers_nothing)
+			ck_assert_int_eq(SSL_set_alpn_protos(ssl, NULL, 0), 0);
 		second_name = NULL;
 	}
 }
@@ -293,6 +299,48 @@ START_TEST(a_session_of_the_first_name_is_of_no_use_for_the_last)
 }
 END_TEST
 
+/* The common name of what it was shown. */
+static void expect_certificate(const char *first, const char *second, const char *name)
+{
+	SSL_CTX *tls = tls_with_two_hellos(NULL);
+	struct peer *client = crossing_call(
+		&(struct crossing_call){ .listener = "names", .name = first, .tls = tls });
+	char seen[128] = "";
+
+	second_name = second;
+	peer_open(client);
+	ck_assert_ptr_null(second_name);
+	(void)X509_NAME_get_text_by_NID(
+		X509_get_subject_name(SSL_get0_peer_certificate(peer_ssl(client))), NID_commonName,
+		seen, sizeof(seen));
+	ck_assert_str_eq(seen, name);
+	peer_rst(client);
+	SSL_CTX_free(tls);
+}
+
+START_TEST(protocols_are_those_of_the_last_hello)
+{
+	for (int i = 0; i < 2; i++) {
+		SSL_CTX *tls = tls_with_two_hellos(NULL);
+
+		ck_assert_int_eq(SSL_CTX_set_alpn_protos(tls, (const unsigned char *)"\2h2", 3), 0);
+		offers_nothing = i == 1;
+		second_name = "nobody.test";
+		SSL_SESSION_free(crossing_comes_in(tls, "names", "rest.test", NULL,
+		                                   stage_plain_door(),
+		                                   offers_nothing ? "!alpn" : "alpn=h2"));
+	}
+}
+END_TEST
+
+START_TEST(the_certificate_is_that_of_the_last_name)
+{
+	expect_certificate("admin.test", "nobody.test", "adieu.test");
+	expect_certificate("nobody.test", "admin.test", "names.pem");
+	expect_certificate("admin.test", "rest.test", "names.pem");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("route_clients");
@@ -311,6 +359,8 @@ int main(void)
 	                    VERSIONS);
 	tcase_add_test(tcase, the_last_name_that_a_client_says_counts);
 	tcase_add_test(tcase, a_session_of_the_first_name_is_of_no_use_for_the_last);
+	tcase_add_test(tcase, protocols_are_those_of_the_last_hello);
+	tcase_add_test(tcase, the_certificate_is_that_of_the_last_name);
 	scene_last(tcase);
 	return scene_run(suite);
 }
