@@ -112,6 +112,11 @@ bool log_wants(enum log_level level);
 void log_begin(struct log_line *line, enum log_level level, const char *event);
 /* A NULL text leaves the field out. Keys are literals: lower-case and '-'. */
 void log_text(struct log_line *line, const char *key, const char *text);
+/*
+ * The same for what a peer has said, who cannot drive out what follows in the
+ * line: of what is long once it is escaped there is only the beginning, and "…".
+ */
+void log_words(struct log_line *line, const char *key, const char *text);
 void log_number(struct log_line *line, const char *key, uint64_t number);
 void log_flag(struct log_line *line, const char *key, bool yes);
 /* Milliseconds, written as seconds with three decimals. */

@@ -11,8 +11,12 @@
 
 #include "log_impl.h"
 
-/* Kept free for "line-cut" and the closing brace. */
-enum { LOG_LINE_RESERVE = 32 };
+enum {
+	/* Kept free for "line-cut" and the closing brace. */
+	LOG_LINE_RESERVE = 32,
+	/* Of a peer's words in one field: a name (RFC 1035) is not cut. */
+	LOG_WORDS_MOST = 256,
+};
 
 static const char *const level_names[] = {
 	[LEVEL_DEBUG] = "debug",
@@ -134,14 +138,20 @@ static void field_add_escaped(struct field *field, const unsigned char *text)
 	field_add_text(field, code);
 }
 
-static void field_add_quoted(struct field *field, const char *value)
+/* What takes more than most bytes is cut. */
+static void field_add_quoted(struct field *field, const char *value, size_t most)
 {
 	const unsigned char *text = (const unsigned char *)value;
+	const size_t start = field->len;
 
 	field_add_text(field, "\"");
 	while (*text != '\0' && field->fits) {
 		size_t len = log_utf8_len(text);
 
+		if (field->len - start > most) {
+			field_add_text(field, "\xe2\x80\xa6"); /* U+2026 */
+			break;
+		}
 		if (len == 0) {
 			field_add_text(field, "\xef\xbf\xbd"); /* U+FFFD */
 			len = 1;
@@ -166,18 +176,28 @@ static bool log_is_bare(const char *value)
 	return true;
 }
 
-void log_text(struct log_line *line, const char *key, const char *text)
+static void log_value(struct log_line *line, const char *key, const char *text, size_t most)
 {
 	struct field field;
 
 	if (text == NULL || !line->wanted)
 		return;
 	field = field_begin(line, key);
-	if (!log_is_json(line) && log_is_bare(text))
+	if (!log_is_json(line) && log_is_bare(text) && strnlen(text, most + 1) <= most)
 		field_add_text(&field, text);
 	else
-		field_add_quoted(&field, text);
+		field_add_quoted(&field, text, most);
 	field_end(&field);
+}
+
+void log_text(struct log_line *line, const char *key, const char *text)
+{
+	log_value(line, key, text, sizeof(line->text));
+}
+
+void log_words(struct log_line *line, const char *key, const char *text)
+{
+	log_value(line, key, text, LOG_WORDS_MOST);
 }
 
 /* Numbers, and the JSON words that need no quotes. */

@@ -46,9 +46,9 @@ static void relay_log_identity(struct log_line *line, const struct tls_facts *cl
 	if (client->client == NULL)
 		return;
 	if (*client->client->subject != '\0')
-		log_text(line, "client-cert", client->client->subject);
+		log_words(line, "client-cert", client->client->subject);
 	if (*client->client->name != '\0')
-		log_text(line, "client-name", client->client->name);
+		log_words(line, "client-name", client->client->name);
 }
 
 static void relay_log_tls(struct log_line *line, const struct relay *relay)
@@ -61,7 +61,7 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 		log_text(line, "tls", client->version);
 		log_text(line, "cipher", client->cipher);
 		log_text(line, "group", client->group);
-		log_text(line, "sni", client->name);
+		log_words(line, "sni", client->name);
 		log_text(line, "alpn", client->alpn);
 		relay_log_identity(line, client);
 		if (client->resumed)
@@ -189,7 +189,7 @@ const char *relay_log_handshake(const struct relay *relay, enum side side, struc
 	relay_log_side(&line, relay, side);
 	log_text(&line, "cause", cause_word(cause, side));
 	if (side == SIDE_CLIENT) {
-		log_text(&line, "sni", facts->name);
+		log_words(&line, "sni", facts->name);
 		relay_log_identity(&line, facts);
 	}
 	log_text(&line, "reason", facts->reason);

@@ -195,6 +195,29 @@ START_TEST(no_length_of_a_value_tears_the_line)
 }
 END_TEST
 
+START_TEST(words_of_peers_are_cut_and_drive_out_nothing)
+{
+	char name[256] = { 0 };
+	struct log_line line;
+	const char *text;
+
+	(void)memset(name, 'x', sizeof(name) - 1);
+	begin(&line, _i);
+	log_words(&line, "name", name);
+	ck_assert_ptr_nonnull(strstr(rest(&line, _i), name));
+	(void)memset(name, '\033', sizeof(name) - 1);
+	begin(&line, _i);
+	for (int i = 0; i < 4; i++)
+		log_words(&line, "name", name);
+	log_text(&line, "end", "fin");
+	text = rest(&line, _i);
+	ck_assert_ptr_null(strstr(text, "line-cut"));
+	ck_assert_ptr_nonnull(strstr(text, "\\u001b\xe2\x80\xa6\""));
+	ck_assert_ptr_nonnull(strstr(text, _i == LOG_JSON ? "\"end\":\"fin\"}" : " end=fin"));
+	ck_assert_uint_eq(count_quotes(&line) % 2, 0);
+}
+END_TEST
+
 START_TEST(a_formatted_text_is_whole_or_left_out)
 {
 	struct log_line line;
@@ -242,6 +265,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_text_that_is_not_there_leaves_its_field_out, 0, FORMATS);
 	tcase_add_loop_test(tcase, a_line_too_long_loses_whole_fields_and_says_so, 0, FORMATS);
 	tcase_add_loop_test(tcase, no_length_of_a_value_tears_the_line, 0, FORMATS);
+	tcase_add_loop_test(tcase, words_of_peers_are_cut_and_drive_out_nothing, 0, FORMATS);
 	tcase_add_loop_test(tcase, a_formatted_text_is_whole_or_left_out, 0, FORMATS);
 	tcase_add_loop_test(tcase, an_event_below_the_level_is_not_built, 0, FORMATS);
 	srunner_run_all(runner, CK_ENV);
