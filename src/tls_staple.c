@@ -12,8 +12,12 @@
 
 #include "tls_loader.h"
 
-/* A responder's clock may be ahead of ours. */
-enum { TLS_STAPLE_AHEAD = 300 };
+enum {
+	/* A responder's clock may be ahead of ours. */
+	TLS_STAPLE_AHEAD = 300,
+	/* What fits into an extension of TLS 1.3 (RFC 8446, 4.4.2); more fails the handshake. */
+	TLS_STAPLE_MOST = 65535 - 8,
+};
 
 /* New references. NULL: nobody knows. */
 static STACK_OF(X509) *
@@ -141,6 +145,8 @@ static const char *tls_staple_judge(struct tls_staple *staple, X509 *certificate
 
 	if (response == NULL || rest != staple->der + staple->len)
 		flaw = "it is no OCSP response in DER";
+	else if (staple->len > TLS_STAPLE_MOST)
+		flaw = "it is too long for TLS";
 	else if (OCSP_response_status(response) != OCSP_RESPONSE_STATUS_SUCCESSFUL)
 		flaw = "it says that the responder had no answer";
 	else if (issuer == NULL)

@@ -23,6 +23,7 @@ struct staple {
 	int failure;            /* no answer: OCSP_RESPONSE_STATUS_...; 0: there is one */
 	bool spoilt;            /* one bit of the signature is wrong */
 	bool trailed;           /* something follows it */
+	bool long_winded;       /* it takes more than 64 kB */
 };
 
 /* After certificates_write(). Its bytes go to room (STAPLE_ROOM; NULL: nowhere); how many. */

@@ -109,6 +109,7 @@ static const struct {
 	{ { .failure = OCSP_RESPONSE_STATUS_TRYLATER },
 	  "staple_unusable: it says that the responder had no answer" },
 	{ { .until = DAY, .trailed = true }, "staple_unusable: it is no OCSP response in DER" },
+	{ { .until = DAY, .long_winded = true }, "staple_unusable: it is too long for TLS" },
 	{ { .from = -DAY, .until = -HOUR }, "staple_expired: 2" },
 	{ { .from = HOUR, .until = DAY }, "staple_not_yet_valid: 2" },
 };
