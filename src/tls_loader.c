@@ -258,13 +258,23 @@ static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gatherin
 	return false;
 }
 
+/* Whoever gave us the certificate has chosen the name, and it may go to a terminal. */
+static void tls_loader_name(X509 *certificate, char *room, int size)
+{
+	const int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate),
+	                                          NID_commonName, room, size);
+
+	for (int i = 0; i < len; i++)
+		if (room[i] < ' ' || room[i] > '~')
+			room[i] = '?';
+}
+
 static void tls_loader_blame(X509 *weak, const char *what, const char *kind, int bits,
                              const char *about, char *reason)
 {
 	char name[128] = "";
 
-	(void)X509_NAME_get_text_by_NID(X509_get_subject_name(weak), NID_commonName, name,
-	                                sizeof(name));
+	tls_loader_name(weak, name, sizeof(name));
 	(void)snprintf(reason, TLS_REASON_ROOM,
 	               "%s: the %s of \"%s\" is too weak: %s, %d bits of security, 112 are needed",
 	               about, what, name, kind, bits);

@@ -133,6 +133,17 @@ START_TEST(what_tls_would_not_take_is_refused)
 }
 END_TEST
 
+START_TEST(a_name_in_a_certificate_does_nothing_to_a_terminal)
+{
+	certificates_issue(folder, &(struct certificate){ .file = "tricky.pem",
+	                                                  .cn = "a\033[2J\nREADY=1",
+	                                                  .rsa_bits = 1024,
+	                                                  .until = DAY });
+	ck_assert_ptr_null(tls_loader_load(loader, in_folder("tricky.pem"), NULL, reason));
+	ck_assert_msg(strstr(reason, "\"a?[2J?READY=1\" is too weak") != NULL, "%s", reason);
+}
+END_TEST
+
 START_TEST(noise_is_no_certificate)
 {
 	FILE *file = fopen(in_folder("noise.pem"), "w");
@@ -176,6 +187,7 @@ int main(void)
 	tcase_add_test(tcase, those_who_sign_are_kept_once);
 	tcase_add_test(tcase, a_key_may_be_written_in_any_of_its_ways);
 	tcase_add_test(tcase, what_tls_would_not_take_is_refused);
+	tcase_add_test(tcase, a_name_in_a_certificate_does_nothing_to_a_terminal);
 	tcase_add_test(tcase, noise_is_no_certificate);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
