@@ -36,12 +36,17 @@ unsigned resources_raise_descriptors(const struct config *config, unsigned n_wor
 	                     n_workers * (RESOURCES_FDS_PER_WORKER + (rlim_t)config->n_listeners);
 	const rlim_t needed = 2 * (rlim_t)config->max_connections + fixed;
 	struct rlimit limit;
+	struct rlimit raised;
 	unsigned most;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed)
 		return config->max_connections;
-	limit.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == needed)
+	raised = limit;
+	raised.rlim_cur = limit.rlim_max < needed ? limit.rlim_max : needed;
+	/* It is refused where the hard limit is above fs.nr_open. */
+	if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+		limit = raised;
+	if (limit.rlim_cur >= needed)
 		return config->max_connections;
 	most = limit.rlim_cur > fixed + 2 ? (unsigned)((limit.rlim_cur - fixed) / 2) : 1;
 	if (most != said)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "resources.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 
 #include "suite.h"
@@ -48,6 +50,32 @@ START_TEST(what_the_hard_limit_withholds_costs_connections)
 }
 END_TEST
 
+/* As it is where fs.nr_open was lowered below the hard limit. */
+static bool is_refused;
+
+int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	if (!is_refused)
+		return prlimit(0, resource, limit, NULL);
+	errno = EPERM;
+	return -1;
+}
+
+START_TEST(a_limit_that_cannot_be_raised_counts_as_it_is)
+{
+	unsigned most;
+
+	config.max_connections = 500;
+	allow(200, 4000);
+	is_refused = true;
+	most = resources_raise_descriptors(&config, 2, 0);
+	is_refused = false;
+	ck_assert_uint_eq(allowed(), 200);
+	ck_assert_uint_ge(most, 1);
+	ck_assert_uint_lt(2 * most, 200);
+}
+END_TEST
+
 START_TEST(one_connection_is_always_let_in)
 {
 	config.max_connections = 5000;
@@ -73,6 +101,7 @@ int main(void)
 
 	tcase_add_test(tcase, the_soft_limit_is_raised_as_far_as_needed);
 	tcase_add_test(tcase, what_the_hard_limit_withholds_costs_connections);
+	tcase_add_test(tcase, a_limit_that_cannot_be_raised_counts_as_it_is);
 	tcase_add_test(tcase, one_connection_is_always_let_in);
 	tcase_add_test(tcase, memory_is_that_of_peers_that_do_not_read);
 	suite_add_tcase(suite, tcase);
