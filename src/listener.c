@@ -410,14 +410,24 @@ void listener_leave(struct listener *listener)
 		listener_free(listener);
 }
 
+/*
+ * The kernel has promised these a listener; closing now would reset them. Who
+ * comes while we are at it was promised nothing, and there may be no end of them.
+ */
+static void listener_take_waiting(struct accept_point *point)
+{
+	for (uint32_t n = 0; n <= point->listener->config->backlog; n++)
+		if (!listener_accept(point))
+			return;
+}
+
 void listener_retire(struct listener *listener)
 {
 	listener->n_relays++; /* not before we are through */
 	listener->retired = true;
-	/* The kernel has promised these a listener; closing now would reset them. */
 	for (size_t i = 0; i < listener->n_points; i++)
-		while (listener->points[i].fd >= 0 && listener_accept(&listener->points[i]))
-			continue;
+		if (listener->points[i].fd >= 0)
+			listener_take_waiting(&listener->points[i]);
 	listener_stop(listener);
 	listener_leave(listener);
 }

@@ -5,8 +5,11 @@
 import os
 import signal
 import socket
+import unittest
 
 import harness
+
+CROWD = os.environ.get('ADIEU_CROWD', '')
 
 
 class Drain(harness.Checks):
@@ -97,6 +100,29 @@ class Drain(harness.Checks):
         self.adieu.process.send_signal(signal.SIGTERM)
         self.expect_words('STATUS=Cutting: 1 of 1 connections left', 'STATUS=Stopped')
         self.adieu.wait('drain', phase='killed', relays='1')
+
+    @unittest.skipUnless(CROWD, 'a sanitizer has to be loaded first')
+    def test_those_who_keep_coming_do_not_hold_it_up(self):
+        """Who waits when it begins is let in; of those who come then there may be no end."""
+        path = self.path('socket')
+        os.environ['LD_PRELOAD'] = CROWD
+        try:
+            self.adieu = self.start('[global]\nworkers = 1\nmax-connections = 8\n',
+                                    self.plain_listener('a', self.backend.address).replace(
+                                        '127.0.0.1:0', f'unix:{path}'))
+        finally:
+            del os.environ['LD_PRELOAD']
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(harness.PATIENCE)
+        client.connect(path)
+        self.exchange(client)
+        self.adieu.process.send_signal(signal.SIGTERM)
+        self.adieu.wait('drain', phase='begin')
+        self.exchange(client)
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(client.recv(1), b'')
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
 
     def test_the_watchdog_is_fed_though_workers_have_ended(self):
         self.begin(1, 'workers = 4', WATCHDOG_USEC='300000')
