@@ -102,13 +102,14 @@ static bool tls_credential_read_names(struct tls_credential *credential)
 static bool tls_credential_read(struct tls_credential *credential, const char *about, char *reason)
 {
 	const X509 *certificate = credential->certificate;
-
 	/* What X509_V_FLAG needs is looked up now, for later it would take a lock. */
-	if (X509_check_purpose(credential->certificate, -1, 0) != 1 && tls_heap_was_short()) {
+	const bool known = X509_check_purpose(credential->certificate, -1, 0) == 1;
+
+	credential->kind = tls_credential_kind(credential->key);
+	if ((!known || credential->kind == TLS_KINDS) && tls_heap_was_short()) {
 		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
 		return false;
 	}
-	credential->kind = tls_credential_kind(credential->key);
 	credential->not_before = tls_time(X509_get0_notBefore(certificate));
 	credential->not_after = tls_time(X509_get0_notAfter(certificate));
 	if (credential->kind == TLS_KINDS) {

@@ -14,6 +14,7 @@
 
 #include "tls_context.h"
 #include "tls_error.h"
+#include "tls_heap.h"
 
 /* More than this many authorities are looked at as if each were new. */
 enum { TLS_LOADER_KNOWN_MOST = 64 };
@@ -50,6 +51,11 @@ struct tls_loader *tls_loader_new(void)
 
 	if (loader == NULL)
 		return NULL;
+	/* Whoever goes on without that crashes: the decoder does (OpenSSL 3.0). */
+	if (OSSL_LIB_CTX_get0_global_default() == NULL) {
+		tls_loader_free(loader);
+		return NULL;
+	}
 	loader->decoder = OSSL_DECODER_CTX_new_for_pkey(&loader->decoded, "DER", NULL, NULL,
 	                                                EVP_PKEY_KEYPAIR, NULL, NULL);
 	loader->judge = SSL_CTX_new(TLS_server_method());
@@ -311,6 +317,9 @@ static bool tls_loader_judge(struct tls_loader *loader, const struct tls_credent
 	                             credential->chain, 1) == 1)
 		return true;
 	(void)tls_error_sentence(about, reason, TLS_REASON_ROOM);
+	/* A key that could not be looked into seems to have no bits. */
+	if (tls_heap_was_short())
+		return false;
 	if (tls_loader_is_weak(credential->certificate, about, reason))
 		return false;
 	for (int i = 0; i < sk_X509_num(credential->chain); i++)
