@@ -2,6 +2,7 @@
 #include "demo.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 
 #include "config.h"
 #include "daemon.h"
@@ -130,12 +132,17 @@ static bool demo_listen(struct demo *demo)
 
 static bool demo_serve(struct demo *demo, struct event_base *base)
 {
+	struct evhttp_bound_socket *bound = NULL;
+
 	demo->http = evhttp_new(base);
-	if (demo->http == NULL || evhttp_accept_socket(demo->http, demo->listening) != 0)
+	if (demo->http != NULL)
+		bound = evhttp_accept_socket_with_handle(demo->http, demo->listening);
+	if (bound == NULL)
 		return false;
 	demo->listening = -1; /* evhttp's now */
 	evhttp_set_gencb(demo->http, demo_on_request, demo);
-	return true;
+	/* That was tried already, but without a word if there was no memory for it. */
+	return evconnlistener_enable(evhttp_bound_socket_get_listener(bound)) == 0;
 }
 
 /* ---- the proxy ---- */
@@ -145,17 +152,27 @@ static bool demo_make_certificate(struct demo *demo)
 {
 	FILE *file;
 	bool made;
+	int fd;
 
 	demo->certificate = memfd_create("adieu-demo-certificate", MFD_CLOEXEC);
-	if (demo->certificate < 0)
+	fd = demo->certificate >= 0 ? dup(demo->certificate) : -1;
+	file = fd >= 0 ? fdopen(fd, "w") : NULL;
+	if (file == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
 		return false;
-	file = fdopen(dup(demo->certificate), "w");
-	if (file == NULL)
-		return false;
+	}
 	made = tls_certificate_make(file);
 	return fclose(file) == 0 && made;
 }
 
+static int demo_fail(const char *reason)
+{
+	(void)fprintf(stderr, "adieu --demo: %s\n", reason);
+	return EXIT_FAILURE;
+}
+
+/* NULL: and it said why. */
 static struct config *demo_configure(const struct demo *demo)
 {
 	char text[512];
@@ -175,8 +192,10 @@ static struct config *demo_configure(const struct demo *demo)
 	FILE *file = fmemopen(text, (size_t)len, "r");
 	struct config *config;
 
-	if (file == NULL)
+	if (file == NULL) {
+		(void)demo_fail("out of memory");
 		return NULL;
+	}
 	config = config_read(file, "demo", stderr);
 	(void)fclose(file); /* only read from */
 	return config;
@@ -206,18 +225,12 @@ static void demo_greet(const struct daemon *daemon)
 	(void)fflush(stdout); /* a closed stdout is the reader's business */
 }
 
-static int demo_fail(const char *reason)
-{
-	(void)fprintf(stderr, "adieu --demo: %s\n", reason);
-	return EXIT_FAILURE;
-}
-
 static int demo_run_daemon(struct demo *demo, struct daemon *daemon)
 {
 	char reason[TLS_REASON_ROOM];
 
 	if (!demo_serve(demo, daemon_base(daemon)))
-		return demo_fail("cannot serve");
+		return demo_fail("cannot serve: out of memory or descriptors");
 	demo_greet(daemon);
 	return daemon_run(daemon, reason) ? EXIT_SUCCESS : demo_fail(reason);
 }
@@ -248,8 +261,10 @@ int demo_run(void)
 	const char *reason = NULL;
 	int status = EXIT_FAILURE;
 
-	if (!demo_make_certificate(&demo) || !demo_listen(&demo))
-		status = demo_fail("cannot make a certificate or a web server");
+	if (!demo_make_certificate(&demo))
+		status = demo_fail("cannot make a certificate: out of memory or descriptors");
+	else if (!demo_listen(&demo))
+		status = demo_fail(strerror(errno));
 	else if ((config = demo_configure(&demo)) == NULL)
 		status = EXIT_FAILURE; /* and it said why */
 	else if ((reason = log_open(&config->log)) != NULL) {

@@ -14,6 +14,7 @@ cannot be opened again, in tests/unit/test_log.c and test_log_output.c.
 
 import contextlib
 import ctypes
+import fcntl
 import mmap
 import os
 import pathlib
@@ -80,10 +81,10 @@ def stack(text):
 class Adieu(harness.Daemon):
     """adieu with the library in front of it."""
 
-    def __init__(self, config, folder):
+    def __init__(self, config, folder, **options):
         self.control = Control.open(folder)
         with loaded(pathlib.Path(folder) / 'control'):
-            super().__init__(config, folder)
+            super().__init__(config, folder, **options)
 
     def forget(self):
         """What has been logged so far; so each look into the log is a short one."""
@@ -148,6 +149,8 @@ ANSWER = bytes(reversed(range(256))) * 80
 class Checks(harness.Checks):
     """A client and a server with adieu between them, and a judge."""
 
+    options = {}                        # with which adieu is started
+
     def setUp(self):
         super().setUp()
         self.client_context = ssl.create_default_context(cafile=self.cert)
@@ -190,7 +193,7 @@ class Checks(harness.Checks):
         return '\n'.join([*sections, listener])
 
     def open(self, client, server, *more):
-        self.adieu = Adieu(self.sections(client, server, *more), self.folder)
+        self.adieu = Adieu(self.sections(client, server, *more), self.folder, **self.options)
         self.addCleanup(self.end_well, self.adieu)
         self.find()
         self.adieu.forget()
@@ -314,3 +317,28 @@ class Checks(harness.Checks):
             self.complain('it has not recovered', client, server)
         harness.wait_until(lambda: self.adieu.descriptors() == descriptors, 'every descriptor')
         self.adieu.forget()
+
+
+class Activated:
+    """For checks whose listener has its socket from a service manager, which passes another too."""
+
+    def setUp(self):
+        self.passed = [socket.create_server(('127.0.0.1', 0)) for _ in range(2)]
+        for one in self.passed:
+            self.addCleanup(one.close)
+        # What is not passed is closed by exec.
+        self.options = {'preexec_fn': self.activate, 'close_fds': False}
+        super().setUp()
+
+    def activate(self):
+        """In the process that becomes adieu."""
+        free = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, 100) for one in self.passed]
+        for number, one in enumerate(free, 3):
+            os.dup2(one, number)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', LISTEN_FDNAMES='other:web')
+
+    def sections(self, *arguments):
+        return super().sections(*arguments).replace('bind = 127.0.0.1:0', 'bind = systemd:web')
+
+    def find(self):
+        self.address = self.passed[1].getsockname()

@@ -92,7 +92,7 @@ class Upgrade(fault.Checks):
         self.addCleanup(self.end)
 
     def begin(self):
-        self.adieu = fault.Adieu(self.config, self.folder)
+        self.adieu = fault.Adieu(self.config, self.folder, **self.options)
         self.heir = None
         self.find()
         self.descriptors = self.adieu.descriptors()
@@ -199,7 +199,7 @@ class End(fault.Checks):
         """Somebody is there whose request is under way."""
         config = self.sections('tls', 'plain')
         config = config.replace('[global]', '[global]\ndrain-timeout = 300ms')
-        self.adieu = fault.Starting(config, self.folder)
+        self.adieu = fault.Starting(config, self.folder, **self.options)
         self.addCleanup(self.adieu.process.kill)
         self.find()
         self.adieu.forget()

@@ -21,7 +21,7 @@ class Start(fault.Checks):
     def fail_once(self, kinds, last):
         """Returns whether it has started, and whether a call failed."""
         self.control.arm(kinds, self.call, last)
-        self.adieu = fault.Starting(self.config, self.folder)
+        self.adieu = fault.Starting(self.config, self.folder, **self.options)
         self.addCleanup(self.adieu.process.kill)
         is_ready, failed = self.adieu.is_ready(), self.control.failed > 0
         self.control.disarm()

@@ -122,18 +122,23 @@ def inspectable(config):
 class Daemon:
     """adieu, and what it logs, event by event."""
 
-    def __init__(self, config, folder):
-        path = pathlib.Path(folder) / 'adieu.conf'
-        path.write_text(inspectable(config))
+    def __init__(self, config, folder, **options):
         self.events = []
         self.lines = []
         self.is_over = False
         self.news = threading.Condition()
-        self.process = subprocess.Popen([ADIEU, '-c', str(path)], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, text=True, errors='replace')
+        self.process = subprocess.Popen(self.command(config, folder), stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, errors='replace',
+                                        **options)
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         self.await_ready()
+
+    @staticmethod
+    def command(config, folder):
+        path = pathlib.Path(folder) / 'adieu.conf'
+        path.write_text(inspectable(config))
+        return [ADIEU, '-c', str(path)]
 
     def await_ready(self):
         try:
