@@ -43,6 +43,41 @@ static unsigned count_filters(void)
 	return status_of("Seccomp_filters") - filters;
 }
 
+struct confined_test {
+	void (*body)(int i);
+	int i;
+};
+
+static void *confined_test_main(void *arg)
+{
+	const struct confined_test *test = arg;
+
+	test->body(test->i);
+	return NULL;
+}
+
+static void confined_test_run(void (*body)(int i), int i)
+{
+	struct confined_test test = { body, i };
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, confined_test_main, &test), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+/*
+ * In a thread of its own, for nobody comes out of a sandbox again, and Check has
+ * to ask for the time of day, and teardown() to clean up.
+ */
+#define START_CONFINED_TEST(name)                       \
+	static void name##_confined(int _i);            \
+	START_TEST(name)                                \
+	{                                               \
+		confined_test_run(name##_confined, _i); \
+	}                                               \
+	END_TEST                                        \
+	static void name##_confined(int _i __attribute__((unused)))
+
 static void setup(void)
 {
 	folder_make(folder);
@@ -77,7 +112,7 @@ static void *enter_worker(void *arg)
 	return NULL;
 }
 
-START_TEST(a_worker_has_its_own_on_top_of_the_main_threads)
+START_CONFINED_TEST(a_worker_has_its_own_on_top_of_the_main_threads)
 {
 	pthread_t thread;
 	int error = 0;
@@ -93,7 +128,7 @@ START_TEST(a_worker_has_its_own_on_top_of_the_main_threads)
 END_TEST
 
 /* Landlock has 16 layers, and filters cost time. */
-START_TEST(upgrades_to_the_same_version_add_nothing)
+START_CONFINED_TEST(upgrades_to_the_same_version_add_nothing)
 {
 	for (int i = 0; i < 20; i++)
 		ck_assert_ptr_null(sandbox_begin(true));
@@ -101,7 +136,7 @@ START_TEST(upgrades_to_the_same_version_add_nothing)
 }
 END_TEST
 
-START_TEST(an_upgrade_to_another_version_adds_its_own)
+START_CONFINED_TEST(an_upgrade_to_another_version_adds_its_own)
 {
 	ck_assert_ptr_null(sandbox_begin(true));
 	ck_assert_int_eq(setenv("ADIEU_SANDBOX", "0.0.1 seccomp landlock", 1), 0);
@@ -110,7 +145,7 @@ START_TEST(an_upgrade_to_another_version_adds_its_own)
 }
 END_TEST
 
-START_TEST(nobody_is_believed_who_says_so_without_it)
+START_CONFINED_TEST(nobody_is_believed_who_says_so_without_it)
 {
 	ck_assert_int_eq(setenv("ADIEU_SANDBOX", ADIEU_VERSION " seccomp landlock", 1), 0);
 	ck_assert_ptr_null(sandbox_begin(true));
@@ -188,7 +223,7 @@ static void expect_heard(int system_log, const char *event)
 	}
 }
 
-START_TEST(a_logger_of_the_systems_that_is_restarted_is_found_again)
+START_CONFINED_TEST(a_logger_of_the_systems_that_is_restarted_is_found_again)
 {
 	int system_log;
 
