@@ -28,7 +28,7 @@ from peers import PATIENCE, Door, Peer, play
 
 LIBRARY = os.environ.get('ADIEU_FAULT', str(harness.SOURCE / 'build/tests/support/libfault.so'))
 HAS_MEMORY = os.environ.get('ADIEU_FAULT_MEMORY', '1') == '1'
-# In place of a part of the calls, chosen evenly, each of them (an hour).
+# In place of a part of the calls, chosen evenly, each of them (half an hour).
 ALL = bool(os.environ.get('ADIEU_FAULTS_ALL'))
 
 OUR_MEMORY, TLS_MEMORY, DESCRIPTORS = 1, 2, 4

@@ -17,7 +17,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / 'programs'))
 import checks           # noqa: E402
 import container        # noqa: E402
 
-MODULES = 'package', 'service'
+MODULES = 'package', 'service', 'kernel'
 
 
 def prepare(package):
@@ -52,7 +52,9 @@ def main(package, *names):
     result = runner.run(loader.loadTestsFromNames(MODULES))
     bad = result.failures + result.errors
     show(bad)
-    print(f'{result.testsRun - len(bad)} passed, {len(bad)} failed')
+    for check, reason in result.skipped:
+        print(f'skipped: {check}: {reason}')
+    print(f'{result.testsRun - len(bad) - len(result.skipped)} passed, {len(bad)} failed')
     return 0 if result.wasSuccessful() and result.testsRun else 1
 
 
