@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "generation.h"
 #include "log.h"
+#include "privileges.h"
 #include "tls_context.h"
 #include "tls_store.h"
 #include "tls_supply.h"
@@ -84,12 +85,22 @@ static bool generation_check_log(const struct config *config, const char *path, 
 	return reason == NULL;
 }
 
+static bool generation_check_user(const struct config *config, const char *path, FILE *errors)
+{
+	char reason[TLS_REASON_ROOM];
+	const bool found = privileges_check(config->user, reason);
+
+	if (!found)
+		(void)fprintf(errors, "%s: %s\n", path, reason);
+	return found;
+}
+
 bool generation_check(const struct config *config, const char *path, FILE *errors)
 {
 	bool fine = generation_check_log(config, path, errors);
 
+	fine = generation_check_user(config, path, errors) && fine;
 	fine = generation_check_listeners(config, path, errors) && fine;
-
 	for (size_t i = 0; i < config->n_backends; i++)
 		fine = generation_check_backend(config->backends[i], path, errors) && fine;
 	return fine;

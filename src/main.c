@@ -138,6 +138,14 @@ static int main_with_config(enum command command, const char *path)
 	return status;
 }
 
+/* What was said to stdout has to have got there. */
+static int main_end(bool fine)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return main_complain("adieu", "cannot write to stdout");
+	return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	const struct arguments arguments = main_parse(argc, argv);
@@ -146,12 +154,11 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
 	switch (arguments.command) {
 	case COMMAND_RUN:
-	case COMMAND_CHECK: return main_with_config(arguments.command, arguments.config);
-	case COMMAND_EXPLAIN:
-		return explain(arguments.config, stdout, stderr) ? EXIT_SUCCESS : EXIT_FAILURE;
+	case COMMAND_CHECK:   return main_with_config(arguments.command, arguments.config);
+	case COMMAND_EXPLAIN: return main_end(explain(arguments.config, stdout, stderr));
 	case COMMAND_DEMO:    return demo_run();
-	case COMMAND_VERSION: (void)puts("adieu " ADIEU_VERSION); return EXIT_SUCCESS;
-	case COMMAND_HELP:    (void)fputs(usage, stdout); return EXIT_SUCCESS;
+	case COMMAND_VERSION: return main_end(puts("adieu " ADIEU_VERSION) >= 0);
+	case COMMAND_HELP:    return main_end(fputs(usage, stdout) >= 0);
 	case COMMAND_NONE:    (void)fputs(usage, stderr); return 2;
 	}
 	abort();

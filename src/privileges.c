@@ -17,17 +17,32 @@ static bool privileges_fail(char *reason, const char *what, const char *user, co
 	return false;
 }
 
+static const struct passwd *privileges_find(const char *user, char *reason)
+{
+	const struct passwd *account;
+
+	errno = 0;
+	account = getpwnam(user);
+	if (account == NULL)
+		(void)privileges_fail(reason, "cannot find", user,
+		                      errno != 0 ? strerror(errno) : "no such account");
+	return account;
+}
+
+bool privileges_check(const char *user, char *reason)
+{
+	return user == NULL || privileges_find(user, reason) != NULL;
+}
+
 bool privileges_drop(const char *user, char *reason)
 {
 	const struct passwd *account;
 
 	if (user == NULL)
 		return true;
-	errno = 0;
-	account = getpwnam(user);
+	account = privileges_find(user, reason);
 	if (account == NULL)
-		return privileges_fail(reason, "cannot find", user,
-		                       errno != 0 ? strerror(errno) : "no such account");
+		return false;
 	if (geteuid() == account->pw_uid)
 		return true;
 	if (initgroups(user, account->pw_gid) != 0 || setgid(account->pw_gid) != 0 ||

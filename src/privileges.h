@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* False: there is no such user, and reason (TLS_REASON_ROOM bytes) says so. NULL will do. */
+bool privileges_check(const char *user, char *reason);
+
 /*
  * Becomes user, with its groups, for good. NULL: nothing to do. False: reason
  * (TLS_REASON_ROOM bytes) says why, and the process must not go on.

@@ -6,6 +6,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "tls_heap.h"
+
 static bool tls_certificate_name(X509 *certificate)
 {
 	X509_NAME *name = X509_get_subject_name(certificate);
@@ -35,7 +37,7 @@ static bool tls_certificate_date(X509 *certificate)
 
 bool tls_certificate_make(FILE *file)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
+	EVP_PKEY *key = tls_heap_has_common() ? EVP_EC_gen("P-256") : NULL;
 	X509 *certificate = X509_new();
 	bool made = key != NULL && certificate != NULL &&
 	            X509_set_version(certificate, X509_VERSION_3) == 1 &&

@@ -41,6 +41,11 @@ void tls_heap_watch(void)
 	(void)CRYPTO_set_mem_functions(tls_heap_malloc, tls_heap_realloc, tls_heap_free);
 }
 
+bool tls_heap_has_common(void)
+{
+	return OSSL_LIB_CTX_get0_global_default() != NULL;
+}
+
 void tls_heap_forget(void)
 {
 	tls_heap_short = false;

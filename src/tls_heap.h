@@ -16,6 +16,12 @@
 /* Once, before OpenSSL is used; without it nothing below is ever true. */
 void tls_heap_watch(void);
 
+/*
+ * False: out of memory for what all of OpenSSL has in common. Who is first to use
+ * keys has to ask, for OpenSSL 3.0 goes on without that, and crashes.
+ */
+bool tls_heap_has_common(void);
+
 /* In this thread: from here on. */
 void tls_heap_forget(void);
 

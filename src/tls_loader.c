@@ -51,8 +51,7 @@ struct tls_loader *tls_loader_new(void)
 
 	if (loader == NULL)
 		return NULL;
-	/* Whoever goes on without that crashes: the decoder does (OpenSSL 3.0). */
-	if (OSSL_LIB_CTX_get0_global_default() == NULL) {
+	if (!tls_heap_has_common()) {
 		tls_loader_free(loader);
 		return NULL;
 	}

@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: ISC
 """What an operator sets: limits, how a drain goes, what the kernel is told, log files."""
 
+import ctypes
 import os
 import pathlib
 import pwd
+import resource
 import signal
 import socket
 import ssl
 import subprocess
 
 import harness
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PIDFD_GETFD = 438
+PTRACE_ATTACH, PTRACE_DETACH, WALL = 16, 17, 0x40000000
 
 
 class Service(harness.Checks):
@@ -176,6 +182,168 @@ class Service(harness.Checks):
             client.settimeout(0.1)
         client.settimeout(harness.PATIENCE)
         return True
+
+    def socket_of(self, *ports):
+        """A copy of the process's own, of the connection between them."""
+        pidfd = os.pidfd_open(self.adieu.process.pid)
+        self.addCleanup(os.close, pidfd)
+        for path in pathlib.Path(f'/proc/{self.adieu.process.pid}/fd').iterdir():
+            if not os.readlink(path).startswith('socket:'):
+                continue
+            fd = LIBC.syscall(PIDFD_GETFD, pidfd, int(path.name), 0)
+            if fd < 0:
+                self.skipTest('this kernel does not hand over descriptors')
+            found = socket.socket(fileno=fd)
+            self.addCleanup(found.close)
+            try:
+                if [found.getsockname()[1], found.getpeername()[1]] == list(ports):
+                    return found
+            except OSError:         # one without a peer
+                pass
+        raise LookupError(ports)
+
+    def test_the_kernel_is_told_how_to_treat_connections_on_both_sides(self):
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        backend = '127.0.0.1:%d' % server.getsockname()[1]
+        self.adieu = self.start(
+            self.plain_listener('set', backend, 'keepalive = 77s', 'user-timeout = 12500ms'),
+            self.plain_listener('off', backend, 'keepalive = off', 'user-timeout = off'))
+        for listener, alive, idle, gone in ('set', 1, 77, 12500), ('off', 0, None, 0):
+            client = self.connect(listener)
+            client.sendall(b'h')
+            inner = server.accept()[0]
+            self.addCleanup(inner.close)
+            self.assertEqual(inner.recv(1), b'h')
+            for peer in client, inner:
+                ours = self.socket_of(peer.getpeername()[1], peer.getsockname()[1])
+                said = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                self.assertEqual(said, 1, 'TCP_NODELAY')
+                said = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+                self.assertEqual(said, gone, 'TCP_USER_TIMEOUT')
+                self.await_keepalive(ours, alive)
+                if alive:
+                    self.assertEqual(ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), idle)
+
+    @staticmethod
+    def await_keepalive(ours, alive):
+        """A server is probed once the connection has lasted for a while."""
+        harness.wait_until(lambda: ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == alive,
+                           f'SO_KEEPALIVE={alive}')
+
+    def test_without_enough_descriptors_it_says_so_and_lets_fewer_in(self):
+        listener = self.plain_listener('a', self.backend.address)
+        self.adieu = harness.Daemon(
+            f'[global]\nworkers = 1\nmax-connections = 1000\n{listener}', self.folder,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)))
+        self.addCleanup(self.end_well, self.adieu)
+        [said] = self.adieu.wait('limit', limit='open-files', level='warning', allowed='200')
+        most = int(said['max-connections'])
+        self.assertGreater(most, 5)
+        clients = [self.served('a') for _ in range(most)]
+        self.expect_refused('a')
+        self.adieu.wait('refused', reason='max_connections')
+        self.assertEqual(self.adieu.found('accept-paused', {}), [])
+        self.end(clients[0])
+
+    def test_the_watchdog_is_not_fed_while_one_worker_is_stuck(self):
+        """The other one, and the main thread, are well."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(self.path('notify'))
+            os.environ.update(NOTIFY_SOCKET=self.path('notify'), WATCHDOG_USEC='600000')
+            try:
+                self.adieu = self.start('[global]\nworkers = 2\n',
+                                        self.plain_listener('a', self.backend.address))
+            finally:
+                del os.environ['NOTIFY_SOCKET'], os.environ['WATCHDOG_USEC']
+            manager.settimeout(harness.PATIENCE)
+            while manager.recv(4096) != b'WATCHDOG=1':
+                pass
+            # The last thread is a worker. Only it stops for a debugger.
+            worker = max(map(int, os.listdir(f'/proc/{self.adieu.process.pid}/task')))
+            if LIBC.ptrace(PTRACE_ATTACH, worker, None, None) != 0:
+                self.skipTest('nobody may debug here')
+            os.waitpid(worker, WALL)
+            manager.settimeout(1)       # nearly twice the time; one may be under way
+            with self.assertRaises(TimeoutError):
+                for _ in range(3):
+                    self.assertEqual(manager.recv(4096), b'WATCHDOG=1')
+            LIBC.ptrace(PTRACE_DETACH, worker, None, None)
+            manager.settimeout(harness.PATIENCE)
+            self.assertEqual(manager.recv(4096), b'WATCHDOG=1')
+
+    # ---- privileges ----
+
+    def test_root_opens_what_it_has_to_and_is_somebody_else_for_good(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can become nobody')
+        nobody = pwd.getpwnam('nobody')
+        os.chmod(self.key, 0o600)
+        host = harness.free_address()[0]
+        port = next(port for port in range(1023, 0, -1) if self.is_free(host, port))
+        section = self.listener('a', self.backend.address).replace('127.0.0.1:0', f'{host}:{port}')
+        self.adieu = self.start(f'[global]\nuser = nobody\n{section}')
+        for task in pathlib.Path(f'/proc/{self.adieu.process.pid}/task').iterdir():
+            lines = (task / 'status').read_text().splitlines()
+            status = dict(line.split(':\t', 1) for line in lines if ':\t' in line)
+            self.assertEqual(set(status['Uid'].split()), {str(nobody.pw_uid)})
+            self.assertEqual(set(status['Gid'].split()), {str(nobody.pw_gid)})
+            self.assertNotIn('0', status['Groups'].split())
+            for key in 'CapEff', 'CapPrm', 'CapInh', 'CapAmb':
+                self.assertEqual(int(status[key], 16), 0, key)
+        # And what only root may read it does not read any more.
+        os.utime(self.key, ns=(1, 1))
+        self.adieu.process.send_signal(signal.SIGHUP)
+        [said] = self.adieu.wait('reload', result='failed')
+        self.assertIn(f'{self.key}: Permission denied', said['reason'])
+        context = ssl.create_default_context(cafile=self.cert)
+        with context.wrap_socket(socket.create_connection((host, port), harness.PATIENCE),
+                                 server_hostname='localhost') as client:
+            client.sendall(b'hello')
+            self.assertEqual(client.recv(5), b'hello')
+
+    @staticmethod
+    def is_free(host, port):
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                return False
+        return True
+
+    def complain(self, *arguments):
+        """What a start or a check that fails has to say."""
+        done = subprocess.run([harness.ADIEU, *arguments], capture_output=True, text=True,
+                              timeout=harness.PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        return done.stderr
+
+    def test_an_account_that_is_missing_is_missed_by_a_check_too(self):
+        config = pathlib.Path(self.path('missed.conf'))
+        config.write_text('[global]\nuser = nobody-at-all\n'
+                          + self.plain_listener('a', self.backend.address))
+        for command in [], ['--check']:
+            self.assertIn('[global] user: cannot find nobody-at-all: no such account',
+                          self.complain('-c', str(config), *command))
+
+    def test_a_key_that_everybody_may_read_is_refused(self):
+        os.chmod(self.key, 0o644)
+        config = pathlib.Path(self.path('public.conf'))
+        config.write_text(self.listener('a', self.backend.address))
+        for command in [], ['--check']:
+            self.assertIn(f'{self.key}: everybody may read this private key; chmod o-r',
+                          self.complain('-c', str(config), *command))
+
+    def test_what_cannot_be_said_is_no_success(self):
+        config = pathlib.Path(self.path('explained.conf'))
+        config.write_text(self.plain_listener('a', self.backend.address))
+        for command in ['--version'], ['--help'], ['--explain', '-c', str(config)]:
+            with open('/dev/full', 'w', encoding='utf-8') as full:
+                done = subprocess.run([harness.ADIEU, *command], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, timeout=harness.PATIENCE,
+                                      check=False)
+            self.assertEqual((done.returncode, done.stderr),
+                             (1, 'adieu: cannot write to stdout\n'))
 
     def test_nobody_of_the_same_account_can_look_into_it_unless_that_is_asked_for(self):
         # The kernel gives a process that may not be looked into to root.
