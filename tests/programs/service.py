@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 """What an operator sets: limits, how a drain goes, what the kernel is told, log files."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -245,6 +246,29 @@ class Service(harness.Checks):
         self.adieu.wait('refused', reason='max_connections')
         self.assertEqual(self.adieu.found('accept-paused', {}), [])
         self.end(clients[0])
+
+    def control_group(self, limit):
+        """One with so much memory; the path of its list of processes."""
+        for root, name in ('memory', 'memory.limit_in_bytes'), ('.', 'memory.max'):
+            group = pathlib.Path('/sys/fs/cgroup', root, f'adieu-check-{os.getpid()}')
+            try:
+                group.mkdir()
+            except OSError:
+                continue
+            self.addCleanup(group.rmdir)
+            with contextlib.suppress(OSError):
+                (group / name).write_text(str(limit))
+                return group / 'cgroup.procs'
+        self.skipTest('no control group with a limit of memory can be made here')
+
+    def test_less_memory_than_it_may_come_to_need_is_said(self):
+        procs = self.control_group(1 << 26)
+        self.adieu = harness.Daemon(self.plain_listener('a', self.backend.address), self.folder,
+                                    preexec_fn=lambda: procs.write_text(str(os.getpid())))
+        self.addCleanup(self.end_well, self.adieu)
+        [ready] = self.adieu.wait('ready')
+        [said] = self.adieu.wait('limit', limit='memory', level='warning', allowed=str(1 << 26))
+        self.assertEqual(said['needed'], ready['memory-bound'])
 
     def test_the_watchdog_is_not_fed_while_one_worker_is_stuck(self):
         """The other one, and the main thread, are well."""
