@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Arguments, wiring, exit status; no policy. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "daemon.h"
@@ -146,10 +148,21 @@ static int main_end(bool fine)
 	return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What is not open would become a descriptor of ours, and the log write to it. */
+static bool main_fill_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	const struct arguments arguments = main_parse(argc, argv);
 
+	if (!main_fill_standard())
+		return EXIT_FAILURE; /* and there may be nowhere to say so */
 	tls_heap_watch();
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for a signal that exists */
 	switch (arguments.command) {

@@ -358,6 +358,22 @@ class Service(harness.Checks):
             self.assertIn(f'{self.key}: everybody may read this private key; chmod o-r',
                           self.complain('-c', str(config), *command))
 
+    def test_a_log_that_nobody_has_opened_goes_nowhere_and_to_no_peer(self):
+        address = harness.free_address()
+        config = pathlib.Path(self.path('closed.conf'))
+        config.write_text(harness.inspectable(
+            self.plain_listener('a', self.backend.address)
+            .replace('127.0.0.1:0', '%s:%d' % address)))
+        process = subprocess.Popen([harness.ADIEU, '-c', str(config)],
+                                   preexec_fn=lambda: os.closerange(0, 3))
+        try:
+            harness.wait_until(lambda: socket.socket().connect_ex(address) == 0, 'a listener')
+            for fd in range(3):
+                self.assertEqual(os.readlink(f'/proc/{process.pid}/fd/{fd}'), '/dev/null')
+        finally:
+            process.terminate()
+            self.assertEqual(process.wait(harness.PATIENCE), 0)
+
     def test_what_cannot_be_said_is_no_success(self):
         config = pathlib.Path(self.path('explained.conf'))
         config.write_text(self.plain_listener('a', self.backend.address))
