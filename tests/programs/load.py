@@ -140,8 +140,9 @@ class Load(harness.Checks):
     def config(self, n):
         """Which certificate there is, and whether there is one more listener, depends on n."""
         self.cert, self.key = self.pairs[n % 2]
-        # On a busy machine it may be long before our visitors say hello.
-        sections = ['[defaults]\nhandshake-timeout = 2m\nconnect-timeout = 2m\n',
+        # On a busy machine our visitors may be long in saying hello, and look idle to who drains.
+        sections = ['[global]\ndrain-spread = no\ndrain-timeout = 10m\n',
+                    '[defaults]\nhandshake-timeout = 2m\nconnect-timeout = 2m\n',
                     self.bound('web', self.listener('web', self.backend.address)),
                     self.bound('bare', self.plain_listener('bare', self.backend.address))]
         self.cert = self.bundle
