@@ -19,7 +19,7 @@ import harness
 from container import FOLDER, Cannot, say
 
 MODULES = '9p', '9pnet_virtio', 'virtio_pci', 'overlay'
-PATIENCE = 300          # of an emulator, where nothing is quick
+PATIENCE = 600          # of an emulator, where nothing is quick
 INIT = '''#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
