@@ -41,6 +41,7 @@ struct peer_tls {
 	struct peer_bytes seen;         /* records since the handshake, as they came */
 	bool has_keys;
 	bool mute;
+	const char *early; /* until it is sent */
 	bool hold;        /* put the cork in before our Finished */
 	bool deaf;        /* lost the thread: a record did not open */
 };

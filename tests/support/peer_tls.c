@@ -92,6 +92,7 @@ struct peer_tls *peer_tls_new(struct peer *peer, const struct peer_setup *setup)
 	tls->from_wire = BIO_new(BIO_s_mem());
 	tls->to_wire = BIO_new(BIO_s_mem());
 	tls->mute = setup->mute;
+	tls->early = setup->early;
 	(void)BIO_set_mem_eof_return(tls->from_wire, -1);
 	SSL_set_bio(tls->ssl, tls->from_wire, tls->to_wire);
 	SSL_set_app_data(tls->ssl, peer);
@@ -174,11 +175,23 @@ static void peer_tls_move_out(struct peer *peer)
 	(void)BIO_reset(tls->to_wire);
 }
 
+static void peer_tls_send_early(struct peer_tls *tls)
+{
+	size_t n;
+
+	ck_assert(SSL_write_early_data(tls->ssl, tls->early, strlen(tls->early), &n) == 1);
+	ck_assert_uint_eq(n, strlen(tls->early));
+	tls->early = NULL;
+}
+
 void peer_tls_step(struct peer *peer)
 {
 	struct peer_tls *tls = peer->tls;
-	int result = SSL_do_handshake(tls->ssl);
+	int result;
 
+	if (tls->early != NULL)
+		peer_tls_send_early(tls);
+	result = SSL_do_handshake(tls->ssl);
 	if (result == 1) {
 		peer_tls_take_keys(peer);
 		peer->is_open = true;
