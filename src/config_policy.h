@@ -2,7 +2,7 @@
 /*
  * config_policy - what tls-policy makes of a listener's other keys
  *
- * The policies are the profiles of Mozilla's "Server Side TLS" (version 5.7).
+ * The policies are the profiles of Mozilla's "Server Side TLS" (version 6.0).
  * "intermediate" is what every listener begins with. One that is written down is
  * a promise: keys that would change it are mistakes. Without one, or with
  * "custom", they count.

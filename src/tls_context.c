@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Defaults follow Mozilla's "intermediate" profile: TLS 1.2 and 1.3, forward
- * secrecy and AEAD only. Tickets are on, the stateful cache is off. How many
- * tickets TLS 1.3 sends, and when, is socket_tls.c's business, so 0 here.
+ * secrecy and AEAD only. There the client chooses the cipher, so that who has no
+ * AES in hardware gets ChaCha20; here that is what SSL_OP_PRIORITIZE_CHACHA is
+ * for, and else ours come first: without SSL_OP_CIPHER_SERVER_PREFERENCE the
+ * client would choose the group as well, and RSA where we have ECDSA. Tickets are on, the stateful
+ * cache is off. How many tickets TLS 1.3 sends, and when, is socket_tls.c's business, so 0 here.
  */
 #include "tls_context.h"
 

@@ -17,18 +17,9 @@
 	TLS_GRADE_MODERN                                             \
 	":ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256" \
 	":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384" \
-	":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305" \
-	":DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305"
-#define TLS_GRADE_OLD                                                            \
-	TLS_GRADE_INTERMEDIATE                                                   \
-	":ECDHE-ECDSA-AES128-SHA256:ECDHE-RSA-AES128-SHA256"                     \
-	":ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384" \
-	":ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"   \
-	":DHE-RSA-AES128-SHA256:DHE-RSA-AES256-SHA256"                           \
-	":AES128-GCM-SHA256:AES256-GCM-SHA384:AES128-SHA256:AES256-SHA256"       \
-	":AES128-SHA:AES256-SHA:DES-CBC3-SHA"
+	":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
-/* In all of them, each under every name that OpenSSL has for it; the first came with ML-KEM. */
+/* In both of them, each under every name that OpenSSL has for it. */
 #define TLS_GRADE_GROUPS "X25519MLKEM768:X25519:P-256:prime256v1:secp256r1:P-384:secp384r1"
 
 struct tls_profile {
@@ -41,7 +32,6 @@ struct tls_profile {
 static const struct tls_profile tls_profiles[] = {
 	{ "modern", TLS1_3_VERSION, TLS_GRADE_MODERN, false, 90 },
 	{ "intermediate", TLS1_2_VERSION, TLS_GRADE_INTERMEDIATE, true, 366 },
-	{ "old", TLS1_VERSION, TLS_GRADE_OLD, true, 366 },
 };
 static const size_t n_tls_profiles = sizeof(tls_profiles) / sizeof(tls_profiles[0]);
 
@@ -189,6 +179,7 @@ void tls_grade_print(FILE *out, const char *indent, SSL *ssl,
                      const struct tls_credential *const *credentials, size_t n)
 {
 	const char *grade = "none of them";
+	const char *but = "";
 	char *reasons = NULL;
 	size_t len = 0;
 	FILE *stream = open_memstream(&reasons, &len);
@@ -200,13 +191,16 @@ void tls_grade_print(FILE *out, const char *indent, SSL *ssl,
 		if (objections.n > 0)
 			continue;
 		grade = tls_profiles[i].name;
+		if ((SSL_get_options(ssl) & SSL_OP_CIPHER_SERVER_PREFERENCE) != 0)
+			but = ", but that our order of ciphers counts, not the client's";
 		break;
 	}
 	if (stream == NULL || fclose(stream) != 0) {
 		free(reasons);
 		reasons = NULL;
 		grade = "out of memory";
+		but = "";
 	}
-	(void)fprintf(out, "%s%s\n%s", indent, grade, reasons != NULL ? reasons : "");
+	(void)fprintf(out, "%s%s%s\n%s", indent, grade, but, reasons != NULL ? reasons : "");
 	free(reasons);
 }

@@ -2,8 +2,10 @@
 /*
  * tls_grade - which of Mozilla's profiles a listener keeps to
  *
- * "Server Side TLS", version 5.7: a listener keeps to a profile if all that it
- * would agree to, and every certificate that it shows, is in it.
+ * "Server Side TLS", version 6.0: a listener keeps to a profile if all that it
+ * would agree to, and every certificate that it shows, is in it. Whose order of
+ * ciphers counts is said beside the grade and does not lower it, for all of them
+ * are in the profile (tls_context.c has the reason).
  */
 #ifndef TLS_GRADE_H
 #define TLS_GRADE_H

@@ -90,7 +90,10 @@ class Explain(harness.Checks):
         """The grade, and what keeps it from better ones."""
         lines = [line.strip() for line in
                  self.explain_tls(*more).partition("Mozilla's profiles\n")[2].splitlines()]
-        return lines[0], lines[1:]
+        grade, _, difference = lines[0].partition(', but that ')
+        self.assertEqual(difference, '' if grade == 'none of them' else
+                         "our order of ciphers counts, not the client's")
+        return grade, lines[1:]
 
     def test_the_grade_is_told_with_what_is_wrong(self):
         grade, reasons = self.grade()
@@ -98,12 +101,15 @@ class Explain(harness.Checks):
         self.assertIn('not modern: TLS 1.2 is spoken', reasons)
         self.assertEqual(self.grade('tls-policy = modern'), ('modern', []))
         self.assertEqual(self.grade('tls-min = 1.3'), ('modern', []))
-        grade, reasons = self.grade('ciphers = ECDHE+AESGCM:ECDHE-ECDSA-AES128-SHA')
-        self.assertEqual(grade, 'old')
-        self.assertIn('not intermediate: ECDHE-ECDSA-AES128-SHA is enabled', reasons)
+        for policy in 'intermediate', 'custom':
+            self.assertEqual(self.grade(f'tls-policy = {policy}'), (grade, reasons))
+        for cipher in 'ECDHE-ECDSA-AES128-SHA', 'DHE-RSA-AES128-GCM-SHA256':
+            grade, reasons = self.grade(f'ciphers = ECDHE+AESGCM:{cipher}')
+            self.assertEqual(grade, 'none of them')
+            self.assertIn(f'not intermediate: {cipher} is enabled', reasons)
         grade, reasons = self.grade('groups = X25519:P-521')
         self.assertEqual(grade, 'none of them')
-        self.assertIn('not old: P-521 is among the groups', reasons)
+        self.assertIn('not intermediate: P-521 is among the groups', reasons)
 
     def test_a_certificate_that_is_valid_for_long_is_told(self):
         for days, grade, complaints in ((90, 'modern', []),
@@ -111,8 +117,7 @@ class Explain(harness.Checks):
                                         (366, 'intermediate', ['modern: valid for more than 90']),
                                         (367, 'none of them', ['modern: valid for more than 90',
                                                                'intermediate: valid for more '
-                                                               'than 366',
-                                                               'old: valid for more than 366'])):
+                                                               'than 366'])):
             with self.subTest(days=days):
                 self.make_certificate_of('-days', str(days))
                 expected = [f'not {profile}: {self.cert} is {why} days' for profile, why in

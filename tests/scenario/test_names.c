@@ -110,6 +110,20 @@ START_TEST(a_client_that_knows_no_ecdsa_gets_rsa)
 }
 END_TEST
 
+START_TEST(a_client_that_knows_both_gets_ecdsa_whatever_it_prefers)
+{
+	SSL_CTX *tls = peer_client_tls(versions[_i]);
+
+	ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(tls, "RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA256"),
+	                 1);
+	ck_assert_int_eq(SSL_CTX_set_cipher_list(tls, "ECDHE-RSA-AES128-GCM-SHA256:"
+	                                              "ECDHE-ECDSA-AES128-GCM-SHA256"),
+	                 1);
+	expect_certificate(tls, "both.test", "certs/both-ecdsa.pem");
+	SSL_CTX_free(tls);
+}
+END_TEST
+
 START_TEST(an_unknown_name_may_be_rejected)
 {
 	SSL_CTX *tls = stage_client_tls(versions[_i]);
@@ -161,6 +175,8 @@ int main(void)
 
 	tcase_add_loop_test(tcase, a_name_has_its_certificate_in_every_worker, 0, VERSIONS);
 	tcase_add_loop_test(tcase, a_client_that_knows_no_ecdsa_gets_rsa, 0, VERSIONS);
+	tcase_add_loop_test(tcase, a_client_that_knows_both_gets_ecdsa_whatever_it_prefers, 0,
+	                    VERSIONS);
 	tcase_add_loop_test(tcase, an_unknown_name_may_be_rejected, 0, VERSIONS);
 	tcase_add_loop_test(tcase, a_reload_brings_what_is_new_and_keeps_the_rest, 0, VERSIONS);
 	scene_last(tcase);

@@ -43,8 +43,8 @@ struct peer_setup {
 	const char *name;       /* SNI of a client; NULL: none */
 	int receive_buffer;     /* SO_RCVBUF; 0: the kernel's */
 	bool mute;              /* TLS: says its first word (if it is a client), no more */
-	const char *early;      /* early data behind a client's first word, in TLS 1.3, for
-	                           which session has to allow for it; NULL: none */
+	/* TLS 1.3: early data behind a client's first word; session has to allow it. NULL: none. */
+	const char *early;
 };
 
 /*

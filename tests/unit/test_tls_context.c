@@ -247,21 +247,14 @@ START_TEST(ciphers_are_the_listeners)
 }
 END_TEST
 
-/* What a client that can do all gets is the first. */
-static int negotiated_group(const char *groups)
+/* The listener's end of it. */
+static SSL *shake_hands(struct tls_context *context, SSL *client)
 {
-	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
-	SSL *client = SSL_new(client_ctx);
-	struct tls_context *context;
-	int group;
+	/* Its socket is not there: it looks into one when it sends an alert only. */
+	SSL *ssl = tls_context_new_ssl(context);
 	BIO *ours;
 	BIO *theirs;
-	SSL *ssl;
 
-	listener.groups = (char *)groups;
-	context = server();
-	/* Its socket is not there: it looks into one when it sends an alert only. */
-	ssl = tls_context_new_ssl(context);
 	ck_assert_int_eq(BIO_new_bio_pair(&ours, 0, &theirs, 0), 1);
 	SSL_set_bio(ssl, ours, ours);
 	SSL_set_bio(client, theirs, theirs);
@@ -272,6 +265,21 @@ static int negotiated_group(const char *groups)
 		(void)SSL_do_handshake(ssl);
 	}
 	ck_assert(SSL_is_init_finished(ssl));
+	return ssl;
+}
+
+/* What a client that can do all gets is the first. */
+static int negotiated_group(const char *groups)
+{
+	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
+	SSL *client = SSL_new(client_ctx);
+	struct tls_context *context;
+	int group;
+	SSL *ssl;
+
+	listener.groups = (char *)groups;
+	context = server();
+	ssl = shake_hands(context, client);
 	group = (int)SSL_get_shared_group(ssl, 0);
 	SSL_free(client);
 	SSL_free(ssl);
@@ -284,6 +292,43 @@ START_TEST(groups_are_the_listeners)
 {
 	ck_assert_int_eq(negotiated_group("P-384:P-256"), NID_secp384r1);
 	ck_assert_int_eq(negotiated_group("P-256:P-384"), NID_X9_62_prime256v1);
+}
+END_TEST
+
+/* To a client that has these, in its order; one of TLS 1.2 if suites is NULL. */
+static void expect_cipher(const char *expected, const char *suites, const char *ciphers)
+{
+	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
+	struct tls_context *context = server();
+	SSL *client;
+	SSL *ssl;
+
+	if (suites == NULL) {
+		ck_assert_int_eq(SSL_CTX_set_max_proto_version(client_ctx, TLS1_2_VERSION), 1);
+		ck_assert_int_eq(SSL_CTX_set_cipher_list(client_ctx, ciphers), 1);
+	} else {
+		ck_assert_int_eq(SSL_CTX_set_ciphersuites(client_ctx, suites), 1);
+	}
+	client = SSL_new(client_ctx);
+	ssl = shake_hands(context, client);
+	ck_assert_str_eq(SSL_get_cipher_name(ssl), expected);
+	SSL_free(client);
+	SSL_free(ssl);
+	tls_context_free(context);
+	SSL_CTX_free(client_ctx);
+}
+
+START_TEST(our_ciphers_come_first_unless_the_clients_first_is_chacha20)
+{
+	expect_cipher("TLS_AES_128_GCM_SHA256",
+	              "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+	              NULL);
+	expect_cipher("TLS_CHACHA20_POLY1305_SHA256",
+	              "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256", NULL);
+	expect_cipher("ECDHE-ECDSA-AES128-GCM-SHA256", NULL,
+	              "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256");
+	expect_cipher("ECDHE-ECDSA-CHACHA20-POLY1305", NULL,
+	              "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256");
 }
 END_TEST
 
@@ -421,6 +466,7 @@ int main(void)
 	tcase_add_test(tcase, versions_are_the_listeners);
 	tcase_add_test(tcase, what_nobody_has_set_is_safe);
 	tcase_add_test(tcase, ciphers_are_the_listeners);
+	tcase_add_test(tcase, our_ciphers_come_first_unless_the_clients_first_is_chacha20);
 	tcase_add_test(tcase, renegotiation_and_the_stateful_cache_are_off);
 	tcase_add_test(tcase, a_listeners_name_may_be_long);
 	tcase_add_test(tcase, authorities_of_the_system_in_folders_are_loaded_beforehand);
