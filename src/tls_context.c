@@ -35,10 +35,15 @@
 	"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 #define TLS_CIPHERSUITES \
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-/* What cannot be broken later by a quantum computer goes first, from OpenSSL 3.5 on. */
+/*
+ * What cannot be broken later by a quantum computer goes first, from OpenSSL 3.5
+ * on; because of the slash also with a client that has sent a share for another
+ * group, at the price of a round trip. The stars are shares that we send to
+ * servers: most have one of the two.
+ */
 #define TLS_GROUPS "X25519:P-256:P-384"
 #define TLS_HYBRID "X25519MLKEM768"
-#define TLS_GROUPS_HYBRID TLS_HYBRID ":" TLS_GROUPS
+#define TLS_GROUPS_HYBRID "*" TLS_HYBRID "/*" TLS_GROUPS
 
 struct tls_context {
 	SSL_CTX *ctx;
@@ -358,7 +363,8 @@ const char *tls_library(const char **lacks)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
 
-	*lacks = ctx != NULL && SSL_CTX_set1_groups_list(ctx, TLS_HYBRID) == 1 ? NULL : TLS_HYBRID;
+	*lacks = ctx != NULL && SSL_CTX_set1_groups_list(ctx, TLS_GROUPS_HYBRID) == 1 ? NULL
+	                                                                              : TLS_HYBRID;
 	SSL_CTX_free(ctx);
 	ERR_clear_error();
 	return OpenSSL_version(OPENSSL_VERSION);

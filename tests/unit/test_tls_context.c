@@ -295,6 +295,36 @@ START_TEST(groups_are_the_listeners)
 }
 END_TEST
 
+/* The number of X25519MLKEM768, which headers before OpenSSL 3.5 do not have. */
+enum { HYBRID = 0x11ec };
+
+START_TEST(what_no_quantum_computer_breaks_comes_first_where_there_is_any)
+{
+	const char *lacks;
+	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
+	struct tls_context *context = server();
+	SSL *client;
+	SSL *ssl;
+
+	ck_assert(strstr(tls_library(&lacks), "OpenSSL") != NULL);
+	if (OpenSSL_version_num() < 0x30500000UL) {
+		ck_assert_str_eq(lacks, "X25519MLKEM768");
+		ck_assert_int_eq(SSL_CTX_set1_groups_list(client_ctx, "P-256:X25519"), 1);
+	} else {
+		ck_assert_ptr_null(lacks);
+		ck_assert_int_eq(SSL_CTX_set1_groups_list(client_ctx, "X25519:X25519MLKEM768"), 1);
+	}
+	client = SSL_new(client_ctx);
+	ssl = shake_hands(context, client);
+	if (lacks == NULL)
+		ck_assert_int_eq(SSL_get_negotiated_group(ssl) & 0xffff, HYBRID);
+	SSL_free(client);
+	SSL_free(ssl);
+	tls_context_free(context);
+	SSL_CTX_free(client_ctx);
+}
+END_TEST
+
 /* To a client that has these, in its order; one of TLS 1.2 if suites is NULL. */
 static void expect_cipher(const char *expected, const char *suites, const char *ciphers)
 {
@@ -466,6 +496,7 @@ int main(void)
 	tcase_add_test(tcase, versions_are_the_listeners);
 	tcase_add_test(tcase, what_nobody_has_set_is_safe);
 	tcase_add_test(tcase, ciphers_are_the_listeners);
+	tcase_add_test(tcase, what_no_quantum_computer_breaks_comes_first_where_there_is_any);
 	tcase_add_test(tcase, our_ciphers_come_first_unless_the_clients_first_is_chacha20);
 	tcase_add_test(tcase, renegotiation_and_the_stateful_cache_are_off);
 	tcase_add_test(tcase, a_listeners_name_may_be_long);
