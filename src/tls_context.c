@@ -45,6 +45,9 @@
 #define TLS_HYBRID "X25519MLKEM768"
 #define TLS_GROUPS_HYBRID "*" TLS_HYBRID "/*" TLS_GROUPS
 
+/* OpenSSL's: 112 bits at least, in keys, signatures and groups. */
+enum { TLS_SECURITY_LEVEL = 2 };
+
 struct tls_context {
 	SSL_CTX *ctx;
 	struct tls_hello *hello;        /* of a server */
@@ -74,7 +77,7 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 	                                       SSL_OP_CIPHER_SERVER_PREFERENCE |
 	                                       SSL_OP_PRIORITIZE_CHACHA);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_security_level(ctx, 2);
+	SSL_CTX_set_security_level(ctx, TLS_SECURITY_LEVEL);
 	SSL_CTX_set_info_callback(ctx, tls_context_on_info);
 	tls_keylog_apply(ctx);
 	if (SSL_CTX_set1_groups_list(ctx, TLS_GROUPS_HYBRID) == 1)
@@ -89,6 +92,17 @@ static bool tls_context_set_versions(SSL_CTX *ctx, const struct listener_config 
 	       SSL_CTX_set_max_proto_version(ctx, tls_context_version(listener->tls_max)) == 1;
 }
 
+/* A list of ciphers may also set the level (@SECLEVEL=0), and with it let in no cipher at all. */
+static bool tls_context_set_ciphers(SSL_CTX *ctx, const char *ciphers)
+{
+	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+		return false;
+	if (SSL_CTX_get_security_level(ctx) >= TLS_SECURITY_LEVEL)
+		return true;
+	ERR_raise(ERR_LIB_SSL, SSL_R_INSUFFICIENT_SECURITY);
+	return false;
+}
+
 /* NULL, or the key of the configuration whose value OpenSSL does not take. */
 static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_config *listener)
 {
@@ -98,7 +112,7 @@ static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_co
 
 	if (!tls_context_set_versions(ctx, listener))
 		return "tls-min";
-	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
+	if (!tls_context_set_ciphers(ctx, ciphers))
 		return "ciphers";
 	if (SSL_CTX_set_ciphersuites(ctx, suites) != 1)
 		return "ciphersuites";

@@ -163,6 +163,10 @@ START_TEST(a_value_that_openssl_does_not_take_is_told_by_its_key)
 		const char *reason;
 	} wrong[] = {
 		{ "ciphers: ", &listener.ciphers, "ROT13", "no cipher match" },
+		{ "ciphers: ", &listener.ciphers, "ECDHE-RSA-NULL-SHA:@SECLEVEL=0",
+		  "insufficient security" },
+		{ "ciphers: ", &listener.ciphers, "ECDHE+AESGCM:@SECLEVEL=1",
+		  "insufficient security" },
 		{ "ciphersuites: ", &listener.ciphersuites, "TLS_ROT13", "" },
 		{ "groups: ", &listener.groups, "X25519:P-1", "" },
 		{ "sigalgs: ", &listener.sigalgs, "ROT13", "passed invalid argument" },
@@ -227,6 +231,20 @@ START_TEST(what_nobody_has_set_is_safe)
 	tls_context_free(context);
 	context = tls_context_client(&backend, reason);
 	expect_good_ciphers(context);
+	tls_context_free(context);
+}
+END_TEST
+
+START_TEST(a_list_may_ask_for_more_security_and_not_for_less)
+{
+	struct tls_context *context;
+	SSL *ssl;
+
+	listener.ciphers = (char *)"ECDHE+AESGCM:@SECLEVEL=3";
+	context = server();
+	ssl = tls_context_new_ssl(context);
+	ck_assert_int_eq(SSL_get_security_level(ssl), 3);
+	SSL_free(ssl);
 	tls_context_free(context);
 }
 END_TEST
@@ -495,6 +513,7 @@ int main(void)
 	tcase_add_test(tcase, groups_are_the_listeners);
 	tcase_add_test(tcase, versions_are_the_listeners);
 	tcase_add_test(tcase, what_nobody_has_set_is_safe);
+	tcase_add_test(tcase, a_list_may_ask_for_more_security_and_not_for_less);
 	tcase_add_test(tcase, ciphers_are_the_listeners);
 	tcase_add_test(tcase, what_no_quantum_computer_breaks_comes_first_where_there_is_any);
 	tcase_add_test(tcase, our_ciphers_come_first_unless_the_clients_first_is_chacha20);
