@@ -5,6 +5,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -152,6 +153,15 @@ class Reload(harness.Checks):
         self.reload('[global]\nlog-level = debug\n', config)
         self.knock()
         self.assertEqual(len(self.adieu.wait('handshake', level='debug')), 1)
+
+    def test_the_library_and_what_it_lacks_were_told_at_the_start(self):
+        config = self.listener('a', self.backend.address)
+        self.adieu = self.start(config)
+        self.reload(config)
+        told, = self.adieu.found('tls', {})
+        version = re.match(r'OpenSSL (\d+)\.(\d+)', told['library'])
+        has_hybrid = tuple(map(int, version.groups())) >= (3, 5)
+        self.assertEqual(told.get('lacks'), None if has_hybrid else 'X25519MLKEM768')
 
     def knock(self):
         """Who says nothing is no news, so that is told at the level of debug."""
