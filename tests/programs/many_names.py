@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import threading
 import time
+import unittest
 
 import harness
 
@@ -26,7 +27,8 @@ SAMPLE = 50             # names that are looked at after each reload
 SANITIZED = bool(os.environ.get('ADIEU_SANITIZED'))
 MOST_MEMORY = 40        # kB for each certificate
 MOST_CPU = 6            # seconds for each load
-MOST_GROWTH = 0.1       # of the memory, over all reloads but the first
+MOST_GROWTH = 0.1       # of the memory, over all reloads but the first, and with many workers
+MOST_WORKERS = 16
 
 
 class ManyNames(harness.Checks):
@@ -78,6 +80,19 @@ class ManyNames(harness.Checks):
         if not SANITIZED:
             self.assertLess((memory[0] - alone) / NAMES, MOST_MEMORY)
             self.assertLess(max(memory[1:]), memory[0] * (1 + MOST_GROWTH))
+
+    @unittest.skipIf(SANITIZED, 'a sanitizer has its own memory beside all that is taken')
+    def test_workers_share_what_is_loaded(self):
+        each = []
+        for workers in 1, MOST_WORKERS:
+            memory = [self.pss(self.start(f'[global]\nworkers = {workers}\n',
+                                          self.listener('web', self.backend.address, *certs)))
+                      for certs in ((), (f'cert-dir = {self.served}',))]
+            each.append((memory[1] - memory[0]) / NAMES)
+        print(f'{each[0]:.1f} kB for each certificate with 1 worker, '
+              f'{each[1]:.1f} kB with {MOST_WORKERS}')
+        self.assertLess(each[1], MOST_MEMORY)
+        self.assertLess(each[1], each[0] * (1 + MOST_GROWTH))
 
     def reload(self, adieu, number):
         """All names have the new certificates then. Returns the memory that is taken."""
