@@ -119,7 +119,10 @@ static int tls_hello_refuse(const SSL *ssl, const char *name, int *alert)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Called without a name, too. */
+/*
+ * Called without a name, too. One that is accepted is in the session, which in
+ * TLS 1.2 is where OpenSSL looks for the name of a client that resumes.
+ */
 static int tls_hello_on_name(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_hello *hello = arg;
@@ -130,17 +133,15 @@ static int tls_hello_on_name(SSL *ssl, int *alert, void *arg)
 		return tls_hello_refuse(ssl, name, alert);
 	if (hello->known != NULL && name != NULL && tls_catalog_find(hello->known, name) == NULL)
 		return tls_hello_refuse(ssl, name, alert);
-	return SSL_TLSEXT_ERR_NOACK; /* as without us */
+	return name != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 bool tls_hello_apply(struct tls_hello *hello, SSL_CTX *ctx)
 {
 	SSL_CTX_set_client_hello_cb(ctx, tls_hello_on_message, hello);
-	if (!hello->has_rest || hello->known != NULL) {
-		/* These cannot fail. */
-		(void)SSL_CTX_set_tlsext_servername_callback(ctx, tls_hello_on_name);
-		(void)SSL_CTX_set_tlsext_servername_arg(ctx, hello);
-	}
+	/* These cannot fail. */
+	(void)SSL_CTX_set_tlsext_servername_callback(ctx, tls_hello_on_name);
+	(void)SSL_CTX_set_tlsext_servername_arg(ctx, hello);
 	if (tls_routes_have_alpn(hello->routes))
 		tls_alpn_apply(ctx);
 	return SSL_CTX_set_app_data(ctx, hello->routes) == 1 &&

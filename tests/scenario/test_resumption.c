@@ -42,22 +42,29 @@ static void issue(const char *folder, const char *file, const char *names)
 
 static void prepare(const char *folder)
 {
+	char certs[FOLDER_ROOM + 16];
+
+	(void)snprintf(certs, sizeof(certs), "%s/certs", folder);
+	ck_assert_int_eq(mkdir(certs, 0700), 0);
+	issue(folder, "certs/d.pem", "DNS:d.test");
 	issue(folder, "a.pem", "DNS:a.test,DNS:alias.test");
 	issue(folder, "b.pem", "DNS:b.test");
 	write_key(folder, "tickets", 'x');
 }
 
-#define LISTENER(name)                                                       \
+#define LISTENER(name, keys)                                                 \
 	"[listener:" name "]\nbind = 127.0.0.1:0\nbackend = PLAIN_BACKEND\n" \
-	"cert = FOLDER/a.pem, FOLDER/b.pem\n"
+	"cert = FOLDER/a.pem, FOLDER/b.pem\n" keys "\n"
 
 static void open_stage(void)
 {
 	stage_open(&(struct stage_config){
 		.global = "workers = 2",
 		.defaults = "close-timeout = 1s",
-		.more = LISTENER("one") LISTENER("two") LISTENER(
-			"files") "ticket-keys = FOLDER/tickets\n" LISTENER("none") "tickets = no\n",
+		.more = LISTENER("one", "") LISTENER("two", "") LISTENER(
+			"files", "ticket-keys = FOLDER/tickets") LISTENER("none", "tickets = no")
+			LISTENER("strict", "cert-dir = FOLDER/certs\n"
+	                                   "unknown-sni = reject"),
 		.prepare = prepare,
 	});
 }
@@ -77,7 +84,7 @@ static struct scene *visit(int casting, const char *listener, const char *name,
 }
 
 /* Both ways, and both ends. */
-static void play(struct scene *scene, const char *resumed)
+static void play(struct scene *scene, const char *words)
 {
 	peer_send(scene->client, 100);
 	peer_end(scene->client);
@@ -87,7 +94,7 @@ static void play(struct scene *scene, const char *resumed)
 	peer_expect(scene->client, "data:200 end");
 	(void)daemon_expect_log(stage_daemon(),
 	                        "event=relay client=%s client-end=close_notify backend-end=fin %s",
-	                        peer_name(scene->client), resumed);
+	                        peer_name(scene->client), words);
 }
 
 static SSL_SESSION *begin_session(int casting, const char *listener, const char *name)
@@ -101,9 +108,13 @@ static SSL_SESSION *begin_session(int casting, const char *listener, const char 
 static void expect_resumed(int casting, const char *listener, const char *name,
                            SSL_SESSION *session)
 {
+	char words[64];
+
+	/* Its first letter is as it was when the session began, or as it is now. */
+	(void)snprintf(words, sizeof(words), "resumed=yes sni=?%s", name + 1);
 	/* Whichever worker takes it. */
 	for (int i = 0; i < ROUNDS; i++)
-		play(visit(casting, listener, name, session), "resumed=yes");
+		play(visit(casting, listener, name, session), words);
 }
 
 /* The certificate that it is shown instead is that of the file. */
@@ -125,7 +136,7 @@ START_TEST(it_can_be_under_the_same_name)
 	SSL_SESSION *session = begin_session(_i, "one", "b.test");
 
 	expect_resumed(_i, "one", "b.test", session);
-	expect_resumed(_i, "one", "B.Test", session);
+	expect_resumed(_i, "one", "B.test", session);
 	SSL_SESSION_free(session);
 }
 END_TEST
@@ -186,6 +197,32 @@ START_TEST(it_cannot_be_once_its_key_is_gone)
 }
 END_TEST
 
+START_TEST(it_cannot_be_once_its_name_is_rejected)
+{
+	SSL_SESSION *session;
+	struct scene *scene;
+	char path[FOLDER_ROOM + 32];
+
+	issue(stage_folder(), "certs/c.pem", "DNS:c.test");
+	reload();
+	session = begin_session(_i, "strict", "c.test");
+	expect_resumed(_i, "strict", "c.test", session);
+	(void)snprintf(path, sizeof(path), "%s/certs/c.pem", stage_folder());
+	ck_assert_int_eq(remove(path), 0);
+	reload();
+	scene = scene_begin(&castings[_i]);
+	scene->listener = daemon_address(stage_daemon(), "strict");
+	scene->client_setup.name = "c.test";
+	scene->client_setup.session = session;
+	scene_connect(scene);
+	peer_fails_to_open(scene->client);
+	peer_expect(scene->client, "alert:unrecognized_name handshake-failed ...");
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=handshake listener=strict cause=unknown_name sni=c.test");
+	SSL_SESSION_free(session);
+}
+END_TEST
+
 START_TEST(there_is_nothing_to_resume_without_tickets)
 {
 	struct scene *scene = visit(_i, "none", "b.test", NULL);
@@ -209,6 +246,7 @@ int main(void)
 	tcase_add_loop_test(tcase, it_cannot_be_at_another_listener, 0, ALL);
 	tcase_add_loop_test(tcase, it_can_be_after_a_reload, 0, ALL);
 	tcase_add_loop_test(tcase, it_cannot_be_once_its_key_is_gone, 0, ALL);
+	tcase_add_loop_test(tcase, it_cannot_be_once_its_name_is_rejected, 0, ALL);
 	tcase_add_loop_test(tcase, there_is_nothing_to_resume_without_tickets, 0, ALL);
 	scene_last(tcase);
 	return scene_run(suite);
