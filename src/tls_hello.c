@@ -120,9 +120,17 @@ static int tls_hello_refuse(const SSL *ssl, const char *name, int *alert)
 }
 
 /*
- * Called without a name, too. One that is accepted is in the session, which in
- * TLS 1.2 is where OpenSSL looks for the name of a client that resumes.
+ * In TLS 1.2 OpenSSL looks into the session for the name of a client that resumes.
+ * It would put it there itself for a callback that accepts the name, but says
+ * nothing of it when it has no memory for that.
  */
+static bool tls_hello_keep_name(SSL *ssl, const char *name)
+{
+	return name == NULL || SSL_version(ssl) != TLS1_2_VERSION || SSL_session_reused(ssl) == 1 ||
+	       SSL_SESSION_set1_hostname(SSL_get_session(ssl), name) == 1;
+}
+
+/* Called without a name, too. */
 static int tls_hello_on_name(SSL *ssl, int *alert, void *arg)
 {
 	const struct tls_hello *hello = arg;
@@ -133,7 +141,10 @@ static int tls_hello_on_name(SSL *ssl, int *alert, void *arg)
 		return tls_hello_refuse(ssl, name, alert);
 	if (hello->known != NULL && name != NULL && tls_catalog_find(hello->known, name) == NULL)
 		return tls_hello_refuse(ssl, name, alert);
-	return name != NULL ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+	if (tls_hello_keep_name(ssl, name))
+		return SSL_TLSEXT_ERR_NOACK; /* as without us */
+	*alert = SSL_AD_INTERNAL_ERROR;
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 bool tls_hello_apply(struct tls_hello *hello, SSL_CTX *ctx)
