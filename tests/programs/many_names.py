@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -33,12 +34,16 @@ MOST_WORKERS = 16
 
 class ManyNames(harness.Checks):
 
+    @classmethod
+    def setUpClass(cls):
+        issued = tempfile.TemporaryDirectory(prefix='adieu-')
+        cls.addClassCleanup(issued.cleanup)
+        cls.authority = issued.name
+        subprocess.run([os.environ['ADIEU_ISSUE'], cls.authority, str(NAMES), str(SERIES)],
+                       check=True)
+
     def setUp(self):
         super().setUp()
-        self.authority = self.path('many')
-        os.mkdir(self.authority)
-        subprocess.run([os.environ['ADIEU_ISSUE'], self.authority, str(NAMES), str(SERIES)],
-                       check=True)
         self.served = self.path('served')
         os.mkdir(self.served)
         self.replace(0)
