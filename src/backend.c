@@ -161,6 +161,8 @@ static int backend_dial(const struct backend *backend, const struct address *add
 		return -1;
 	/* We gather writes ourselves; on a Unix socket this fails, and may. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (backend->tls == NULL)
+		socket_set_fragile(fd, true);
 	if (backend->user_timeout > 0)
 		socket_set_user_timeout(fd, backend->user_timeout);
 	if (connect(fd, &address->any, address->len) != 0 && errno != EINPROGRESS) {

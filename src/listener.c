@@ -373,6 +373,7 @@ static void listener_set_options(const struct listener_config *config, int fd)
 
 	/* We gather writes ourselves. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	socket_set_fragile(fd, config->mode == LISTENER_TCP);
 	socket_set_keepalive(fd, config->keepalive);
 	socket_set_user_timeout(fd, config->user_timeout);
 }

@@ -59,6 +59,14 @@ void socket_set_user_timeout(int fd, uint64_t timeout)
 	socket_set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, timeout);
 }
 
+/* A Unix socket knows no RST; there nothing changes. */
+void socket_set_fragile(int fd, bool fragile)
+{
+	const struct linger linger = { .l_onoff = fragile, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void socket_keep_alive(const struct socket *sock, uint64_t keepalive)
 {
 	socket_set_keepalive(sock->fd, keepalive);
@@ -282,6 +290,8 @@ enum io socket_flush(struct socket *sock)
 	}
 	if (sock->finishing && !sock->finished) {
 		sock->finished = true;
+		if (sock->fragile)
+			socket_set_fragile(sock->fd, false);
 		if (shutdown(sock->fd, SHUT_WR) != 0) {
 			/* ENOTCONN: reset already; the next recv may still know more. */
 			sock->broken = true;
@@ -353,24 +363,16 @@ void socket_close(struct socket *sock)
 	sock->fd = -1;
 }
 
-/* A Unix socket knows no RST; there this is the close it can be. */
-static void socket_drop_unsent(int fd)
-{
-	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
-
 void socket_abort(struct socket *sock)
 {
 	if (sock->fd >= 0)
-		socket_drop_unsent(sock->fd);
+		socket_set_fragile(sock->fd, true);
 	socket_close(sock);
 }
 
 void socket_abort_fd(int fd)
 {
-	socket_drop_unsent(fd);
+	socket_set_fragile(fd, true);
 	(void)close(fd); /* Linux: the descriptor is gone whatever it says */
 }
 

@@ -83,7 +83,7 @@ struct tls_request {
  * A TLS socket borrows the worker's io and the context; both outlive it, and so
  * does what request points to.
  */
-struct socket *socket_plain_new(int fd);
+struct socket *socket_plain_new(int fd); /* fragile, which ends with its stream's good end */
 struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io, int fd);
 struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io, int fd,
                                   const struct tls_request *request);
@@ -96,6 +96,12 @@ struct socket *socket_tls_connect(struct tls_context *context, struct tls_io *io
  */
 void socket_set_keepalive(int fd, uint64_t keepalive);
 void socket_set_user_timeout(int fd, uint64_t timeout);
+/*
+ * Before or after fd is connected, or while it listens: whether whoever closes it, which
+ * is the kernel if we are killed, resets the connection. Else that would look
+ * like a good end on plain TCP.
+ */
+void socket_set_fragile(int fd, bool fragile);
 /* The first of them, for one that is open. */
 void socket_keep_alive(const struct socket *sock, uint64_t keepalive);
 

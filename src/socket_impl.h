@@ -47,6 +47,7 @@ struct socket {
 	bool wary:1;            /* a short read need not be all there is */
 	bool failed:1;          /* the kernel has an error to report, or had one */
 	bool fin:1;             /* the peer's FIN came, before any error */
+	bool fragile:1;         /* as set by socket_set_fragile() */
 	bool eof:1;             /* it was read, or what looks like it */
 	bool heard:1;           /* a byte came in */
 	bool alerted:1;         /* TLS: a fatal alert of ours was queued */

@@ -56,5 +56,6 @@ struct socket *socket_plain_new(int fd)
 		return NULL;
 	}
 	socket_init(sock, &socket_plain_ops, fd);
+	sock->fragile = true;
 	return sock;
 }
