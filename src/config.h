@@ -52,6 +52,13 @@ enum unknown_sni {
 	UNKNOWN_SNI_REJECT,     /* unrecognized_name */
 };
 
+/* Who seals and opens what a client's connection carries after its handshake. */
+enum record_layer {
+	RECORD_LAYER_OPENSSL,
+	RECORD_LAYER_OWN,       /* ours, from the first record on */
+	RECORD_LAYER_AUTO,      /* OpenSSL, and ours once the connection lasts */
+};
+
 /* Whether TLS clients have to show a certificate. */
 enum client_auth {
 	CLIENT_AUTH_NO,         /* they are not asked for one */
@@ -163,6 +170,7 @@ struct listener_config {
 	struct client_config client;
 	struct text_list alpn; /* protocols, the favourite first; none: nothing is said */
 	enum alpn_mismatch alpn_mismatch;
+	enum record_layer record_layer;
 	bool tickets; /* sessions can be resumed */
 	struct text_list ticket_keys; /* files; none: keys are made in memory */
 

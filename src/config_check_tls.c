@@ -148,7 +148,7 @@ static const char *const check_tls_keys[] = {
 	"cert",       "key",        "ocsp",          "cert-dir",     "unknown-sni", "tls-min",
 	"tls-max",    "ciphers",    "ciphersuites",  "groups",       "sigalgs",     "client-auth",
 	"client-ca",  "client-crl", "client-allow",  "client-depth", "tickets",     "ticket-keys",
-	"tls-policy", "alpn",       "alpn-mismatch",
+	"tls-policy", "alpn",       "alpn-mismatch", "record-layer",
 };
 
 bool config_key_wants_tls(const char *key)

@@ -191,6 +191,8 @@ OPTION_WORDS(tls_version, enum tls_version, "is neither 1.2 nor 1.3", "1.2", "1.
 OPTION_WORDS(tls_policy, enum tls_policy, "is none of intermediate, modern, custom", "intermediate",
              "modern", "custom")
 OPTION_WORDS(unknown_sni, enum unknown_sni, "is neither default nor reject", "default", "reject")
+OPTION_WORDS(record_layer, enum record_layer, "is none of auto, own, openssl", "openssl", "own",
+             "auto")
 OPTION_WORDS(client_auth, enum client_auth, "is none of no, optional, require", "no", "optional",
              "require")
 OPTION_WORDS(alpn_mismatch, enum alpn_mismatch, "is neither ignore nor reject", "ignore", "reject")
@@ -338,6 +340,7 @@ const struct option_row option_rows[] = {
 	DEFAULTS("groups", NULL, groups, option_set_text),
 	DEFAULTS("sigalgs", NULL, sigalgs, option_set_text),
 	DEFAULTS("tickets", "yes", tickets, option_set_bool),
+	DEFAULTS("record-layer", "auto", record_layer, option_set_record_layer),
 	DEFAULTS("unknown-sni", "default", unknown_sni, option_set_unknown_sni),
 	DEFAULTS("alpn-mismatch", "ignore", alpn_mismatch, option_set_alpn_mismatch),
 	DEFAULTS("client-auth", "no", client.auth, option_set_client_auth),

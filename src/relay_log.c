@@ -61,6 +61,8 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 		log_text(line, "tls", client->version);
 		log_text(line, "cipher", client->cipher);
 		log_text(line, "group", client->group);
+		if (client->taken_over)
+			log_text(line, "records", "own");
 		log_words(line, "sni", client->name);
 		log_text(line, "alpn", client->alpn);
 		relay_log_identity(line, client);

@@ -60,6 +60,8 @@ void relay_last(struct relay *relay)
 		return;
 	relay->lasts = true;
 	socket_keep_alive(relay->backend, listener_config(relay->listener)->keepalive);
+	socket_settle(relay->client);
+	socket_settle(relay->backend);
 }
 
 void relay_arm(struct relay *relay)

@@ -334,6 +334,12 @@ enum io socket_finish(struct socket *sock)
 	return socket_send(sock, NULL, 0, true);
 }
 
+void socket_settle(struct socket *sock)
+{
+	if (sock->ops->settle != NULL)
+		sock->ops->settle(sock);
+}
+
 void socket_release(struct socket *sock)
 {
 	sock->ops->release(sock);

@@ -20,6 +20,8 @@ struct socket_ops {
 	/* Frees the rest, but not the descriptor nor sock itself. */
 	void (*clear)(struct socket *sock);
 	const struct tls_facts *(*facts)(const struct socket *sock);
+	/* See socket_settle(); NULL: there is nothing to do. */
+	void (*settle)(struct socket *sock);
 	bool splices;           /* its bytes are those on the wire */
 };
 

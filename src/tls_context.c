@@ -25,6 +25,7 @@
 #include "tls_keylog.h"
 #include "tls_loader.h"
 #include "tls_memory.h"
+#include "tls_secrets.h"
 #include "tls_stapling.h"
 #include "tls_supply.h"
 #include "tls_tickets.h"
@@ -50,6 +51,7 @@ enum { TLS_SECURITY_LEVEL = 2 };
 
 struct tls_context {
 	SSL_CTX *ctx;
+	enum record_layer record_layer;
 	struct tls_hello *hello;        /* of a server */
 };
 
@@ -63,6 +65,15 @@ static void tls_context_on_info(const SSL *ssl, int where, int value)
 	tls = tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)));
 	tls->base.alerted = true;
 	tls->alert_sent = (uint8_t)value;
+}
+
+/* The same, while a connection that may be taken over is accepted. */
+static void tls_context_on_state(const SSL *ssl, int where, int value)
+{
+	if ((where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP)
+		tls_secrets_on_state(ssl);
+	else
+		tls_context_on_info(ssl, where, value);
 }
 
 static int tls_context_version(enum tls_version version)
@@ -217,6 +228,9 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 
 	if (context == NULL)
 		return NULL;
+	context->record_layer = listener->record_layer;
+	if (listener->record_layer != RECORD_LAYER_OPENSSL)
+		SSL_CTX_set_info_callback(context->ctx, tls_context_on_state);
 	if (supply->tickets != NULL)
 		tickets = supply->tickets;
 	wrong = tls_context_set_limits(context->ctx, listener);
@@ -371,6 +385,11 @@ void tls_context_free(struct tls_context *context)
 SSL *tls_context_new_ssl(struct tls_context *context)
 {
 	return SSL_new(context->ctx);
+}
+
+enum record_layer tls_context_record_layer(const struct tls_context *context)
+{
+	return context->record_layer;
 }
 
 const char *tls_library(const char **lacks)

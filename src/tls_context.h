@@ -13,6 +13,8 @@
 
 #include <openssl/ssl.h>
 
+#include "config.h"
+
 struct backend_config;
 struct listener_config;
 struct tls_context;
@@ -35,6 +37,9 @@ struct tls_context *tls_context_client(const struct backend_config *backend, cha
 
 /* NULL is fine. Sockets made from it keep what they need. */
 void tls_context_free(struct tls_context *context);
+
+/* Whether the connections that it accepts are to be taken over. */
+enum record_layer tls_context_record_layer(const struct tls_context *context);
 
 /* A new connection's SSL, owned by the caller; NULL: out of memory. */
 SSL *tls_context_new_ssl(struct tls_context *context);

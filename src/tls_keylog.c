@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tls_context.h"
+#include "tls_secrets.h"
 
 static atomic_int keylog_fd = -1;       /* -1: there never was one */
 static int keylog_prepared = -1;        /* -1: none */
@@ -62,7 +63,7 @@ static void keylog_on_line(const SSL *ssl, const char *line)
 		{ .iov_base = (char *)"\n", .iov_len = 1 },
 	};
 
-	(void)ssl;
+	tls_secrets_hear(ssl, line);
 	(void)!writev(atomic_load(&keylog_fd), parts, 2);
 }
 

@@ -13,7 +13,7 @@
 #include "relay.h"
 #include "sandbox.h"
 #include "socket.h"
-#include "tls_bio.h"
+#include "tls_io.h"
 
 enum {
 	/* Lines of one kind a second; the rest are counted. */

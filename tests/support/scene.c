@@ -132,6 +132,18 @@ static void scene_translate(const struct scene *scene, char *words, char room[st
 	ck_assert_uint_lt(len, SCENE_WORDS);
 }
 
+/* Where our own record layer is to do all, the scene is worth nothing if it did not. */
+static void scene_expect_record_layer(const char *line)
+{
+	const char *name = getenv("ADIEU_TEST_RECORD_LAYER");
+	char value[LOG_VALUE_ROOM];
+
+	if (name == NULL || strcmp(name, "own") != 0 || !log_reader_value(line, "cipher", value))
+		return;
+	ck_assert_msg(log_reader_value(line, "records", value) && strcmp(value, "own") == 0,
+	              "%s: it was not taken over:\n%s", peer_context(), line);
+}
+
 const char *scene_expect_relay(struct scene *scene, const char *words, ...)
 {
 	char asked[SCENE_WORDS];
@@ -148,6 +160,7 @@ const char *scene_expect_relay(struct scene *scene, const char *words, ...)
 	scene_translate(scene, asked, room);
 	ck_assert_msg(log_reader_says(line, room), "%s: the relay's line does not say \"%s\":\n%s",
 	              peer_context(), room, line);
+	scene_expect_record_layer(line);
 	return line;
 }
 

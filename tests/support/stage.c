@@ -26,21 +26,29 @@ static const char *stage_text(const char *text)
 	return text != NULL ? text : "";
 }
 
+/* Who carries what TLS clients say: scenarios run with each of them (meson.build). */
+static const char *stage_record_layer(void)
+{
+	const char *name = getenv("ADIEU_TEST_RECORD_LAYER");
+
+	return name != NULL ? name : "auto";
+}
+
 static void stage_write_config(char *room, const struct stage_config *config)
 {
 	const char *folder = stage.folder;
 	size_t len = (size_t)snprintf(
 		room, STAGE_CONFIG_ROOM,
 		"[global]\ncore-dumps = yes\n%s\n" /* some tests look into it */
-		"[defaults]\n%s\n"
+		"[defaults]\nrecord-layer = %s\n%s\n"
 		"[listener:tls-plain]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = %s\n"
 		"[listener:plain-plain]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = %s\n"
 		"[listener:plain-tls]\nbind = 127.0.0.1:0\nmode = tcp\nbackend = tls\n"
 		"[listener:tls-tls]\nbind = 127.0.0.1:0\ncert = %s/adieu.pem\nbackend = tls\n"
 		"[backend:tls]\nserver = %s\ntls = yes\nca = %s/ca.pem\n"
 		"server-name = backend.test\n",
-		stage_text(config->global), stage_text(config->defaults), folder,
-		door_address(stage.plain_door), door_address(stage.plain_door), folder,
+		stage_text(config->global), stage_record_layer(), stage_text(config->defaults),
+		folder, door_address(stage.plain_door), door_address(stage.plain_door), folder,
 		door_address(stage.tls_door), folder);
 
 	ck_assert_uint_lt(len + strlen(stage_text(config->more)), STAGE_CONFIG_ROOM);

@@ -12,8 +12,8 @@
 #include "poller.h"
 #include "socket.h"
 #include "suite.h"
-#include "tls_bio.h"
 #include "tls_context.h"
+#include "tls_io.h"
 
 enum { SERVERS = 3 };
 

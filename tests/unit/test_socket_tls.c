@@ -119,6 +119,28 @@ START_TEST(a_close_notify_that_nobody_encrypted_is_a_truncation)
 }
 END_TEST
 
+START_TEST(a_truncation_is_one_whatever_follows_it)
+{
+	meet(_i);
+	tls_pair_write("\x15\x03\x03\x00\x02\x01\x00\x17\x03\x03\x00\x40", 12);
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_TRUNCATED);
+	ck_assert(!socket_cut_in_record(pair.sock));
+}
+END_TEST
+
+START_TEST(a_forged_record_is_a_violation_whatever_follows_it)
+{
+	meet(_i);
+	tls_pair_write("\x17\x03\x03\x00\x20"
+	               "0123456789abcdef0123456789abcdef"
+	               "\x15\x03\x03\x00\x02\x01\x00",
+	               5 + 32 + 7);
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_VIOLATION);
+}
+END_TEST
+
 START_TEST(user_canceled_is_no_close_notify)
 {
 	unsigned char record[sizeof(user_canceled) + RECORD_OVERHEAD];
@@ -335,6 +357,8 @@ int main(void)
 	tcase_add_loop_test(tcase, an_end_within_a_record_is_told_from_one_between_records, 0, 2);
 	tcase_add_loop_test(tcase, a_close_notify_that_is_not_whole_is_none, 0, 2);
 	tcase_add_loop_test(tcase, a_close_notify_that_nobody_encrypted_is_a_truncation, 0, 2);
+	tcase_add_loop_test(tcase, a_truncation_is_one_whatever_follows_it, 0, 2);
+	tcase_add_loop_test(tcase, a_forged_record_is_a_violation_whatever_follows_it, 0, 2);
 	tcase_add_loop_test(tcase, user_canceled_is_no_close_notify, 0, 2);
 	tcase_add_loop_test(tcase, user_canceled_and_then_close_notify_is_a_clean_end, 0, 2);
 	tcase_add_loop_test(tcase, a_fatal_alert_is_told_once_and_stays_told, 0, 2);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "record.h"
 #include "suite.h"
 #include "tls_pair.h"
 
@@ -88,7 +89,27 @@ START_TEST(a_violation_after_our_close_notify_is_told_and_not_answered)
 	tls_pair_write(forged, sizeof(forged));
 	(void)tls_pair_receive();
 	ck_assert_int_eq(tls_pair_ending(), ENDING_VIOLATION);
+	ck_assert(!socket_has_alerted(pair.sock));
 	ck_assert_uint_eq(socket_unsent(pair.sock), 0);
+	expect_peer(0, SSL_ERROR_ZERO_RETURN);
+}
+END_TEST
+
+START_TEST(a_handshake_after_our_close_notify_is_no_matter)
+{
+	static const char messages[] = "\x18\0\0\1\0"
+				       "\1\0\0\1x";
+	unsigned char room[sizeof(messages) + RECORD_OVERHEAD];
+
+	tls_pair_meet(WIRE_UNIX, TLS1_2_VERSION);
+	ck_assert_int_eq(socket_finish(pair.sock), IO_DONE);
+	tls_pair_write(room, tls_pair_seal(RECORD_HANDSHAKE, messages, 5, room));
+	tls_pair_write(room, tls_pair_seal(RECORD_HANDSHAKE, messages + 5, 5, room));
+	tls_pair_write(room, tls_pair_seal(RECORD_DATA, "abc", 3, room));
+	ck_assert_uint_eq(tls_pair_receive(), 3);
+	tls_pair_write(room, tls_pair_seal(RECORD_ALERT, "\1\0", 2, room));
+	(void)tls_pair_receive();
+	ck_assert_int_eq(tls_pair_ending(), ENDING_CLOSE_NOTIFY);
 	expect_peer(0, SSL_ERROR_ZERO_RETURN);
 }
 END_TEST
@@ -149,6 +170,7 @@ int main(void)
 	tcase_add_loop_test(tcase, an_end_after_our_close_notify_is_unanswered, 0, 2);
 	tcase_add_loop_test(tcase, data_still_comes_after_our_close_notify, 0, 2);
 	tcase_add_test(tcase, a_key_update_after_our_close_notify_does_no_harm);
+	tcase_add_test(tcase, a_handshake_after_our_close_notify_is_no_matter);
 	tcase_add_loop_test(tcase, a_violation_after_our_close_notify_is_told_and_not_answered, 0,
 	                    2);
 	tcase_add_loop_test(

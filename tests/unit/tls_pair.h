@@ -40,6 +40,9 @@ void tls_pair_set_up(void);
 void tls_pair_set_up_connecting(const struct backend_config *backend, const char *cert);
 void tls_pair_tear_down(void);
 
+/* Of the contexts that are made from now on. */
+extern enum record_layer tls_pair_record_layer;
+
 /* A server's context as ours is, with a certificate of its own. */
 struct tls_context *tls_pair_context(struct tls_tickets *tickets);
 extern struct tls_tickets *tls_pair_tickets;
