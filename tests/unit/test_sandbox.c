@@ -153,7 +153,7 @@ START_CONFINED_TEST(nobody_is_believed_who_says_so_without_it)
 }
 END_TEST
 
-START_TEST(who_cannot_be_confined_for_want_of_descriptors_does_not_start)
+START_CONFINED_TEST(who_cannot_be_confined_for_want_of_descriptors_does_not_start)
 {
 	struct rlimit none;
 	const int lowest = dup(STDIN_FILENO);
@@ -171,7 +171,6 @@ START_TEST(who_cannot_be_confined_for_want_of_descriptors_does_not_start)
 	ck_assert_str_eq(reason, "out of memory or descriptors for the sandbox");
 	ck_assert_ptr_null(getenv("ADIEU_SANDBOX"));
 }
-END_TEST
 
 /* ---- the log's thread ---- */
 
