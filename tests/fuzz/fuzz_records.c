@@ -424,11 +424,11 @@ static void seal_close_notify(void)
 	seal(RECORD_ALERT, alert, sizeof(alert), 0);
 }
 
-/* A sound record that something happens to on its way. */
+/* A sound record that something happens to on its way; once, or two faults could make none. */
 static void spoil(void)
 {
 	uint8_t *record = wire_room();
-	const uint8_t how = next_byte();
+	const uint8_t how = model.over ? 0 : next_byte();
 	size_t len;
 
 	model.over = true;
