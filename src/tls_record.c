@@ -42,7 +42,6 @@ static bool tls_cipher_make(struct tls_cipher *cipher, int suite, enum tls_direc
 	cipher->ctx = EVP_CIPHER_CTX_new();
 	if (cipher->ctx == NULL)
 		return false;
-	tls_heap_forget();
 	if (EVP_CipherInit_ex(cipher->ctx, tls_cipher_of(suite), NULL, NULL, NULL,
 	                      direction == TLS_OUT) == 1)
 		return true;

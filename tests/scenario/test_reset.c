@@ -204,8 +204,8 @@ START_TEST(of_our_end_takes_nothing_back_of_one_who_ended_well)
 {
 	struct scene *scene = scene_begin(&casting_any[_i]);
 
-	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
-	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 65536;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 65536 : 0;
 	scene_connect(scene);
 	scene_join(scene);
 	peer_pause(scene->other);
