@@ -65,16 +65,16 @@ struct tls_facts {
 	enum cause cause;       /* why the handshake failed; CAUSE_UNKNOWN: see the ending */
 	const char *reason;     /* the library's own words for that, or NULL */
 	const char *alert;      /* the fatal one that we sent over it, or NULL */
-	bool taken_over; /* its SSL object is gone, and records are ours (tls_takeover.h) */
-	bool resumed; /* a session of before: no certificate was shown */
+	bool taken_over;        /* by our own record layer: tls_takeover.h */
+	bool resumed;           /* a session of before: no certificate was shown */
 };
 
 /* What the client's side of a TLS connection wants. */
 struct tls_request {
-	const char *name; /* SNI, if it is no IP address; NULL: none */
-	const char *verify; /* host name or IP address, if the context verifies; NULL: any */
-	const char *alpn; /* the protocol to offer, and the only one to take; NULL: none */
-	struct tls_memory *memory; /* of the server: a session to resume; NULL: none */
+	const char *name;       /* SNI, if it is no IP address; NULL: none */
+	const char *verify;     /* host name or IP address, if the context verifies; NULL: any */
+	const char *alpn;       /* the protocol to offer, and the only one to take; NULL: none */
+	struct tls_memory *memory;      /* of the server: a session to resume; NULL: none */
 };
 
 /*

@@ -40,6 +40,38 @@ struct ending socket_tls_own_ending(struct socket_tls *tls)
 	return (struct ending){ ENDING_LOST, "out_of_memory" };
 }
 
+enum io socket_tls_receive(struct socket *sock, void *room, size_t len, size_t *got,
+                           socket_tls_reader *read)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	enum io io;
+
+	if (tls->dead) {
+		/* Sending killed it, and this is the first to hear. */
+		sock->ending = ending_of_errno(sock->error);
+		return IO_ENDED;
+	}
+	tls_io_begin(tls->io, tls, len);
+	io = read(tls, room, len + SOCKET_RECV_SLACK, got);
+	tls_io_end(tls->io, false);
+	/* Running out of memory in the turn's end is an ending as well. */
+	return sock->ending.kind != ENDING_NONE ? IO_ENDED : io;
+}
+
+bool socket_tls_transmit(struct socket *sock, const void *data, size_t len, bool last,
+                         socket_tls_writer *write)
+{
+	struct socket_tls *tls = socket_tls_of(sock);
+	bool done;
+
+	if (tls->dead)
+		return false;
+	tls_io_begin(tls->io, tls, 0);
+	done = write(tls, data, len, last);
+	tls_io_end(tls->io, last);
+	return done || socket_tls_fail_send(tls);
+}
+
 void socket_tls_learn_name(struct socket_tls *tls)
 {
 	const char *name = SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name);

@@ -64,6 +64,18 @@ struct ending socket_tls_own_ending(struct socket_tls *tls);
 size_t socket_tls_record_size(struct socket_tls *tls, size_t len);
 /* A record without data came; ends a stream that has too many of them in a row. */
 void socket_tls_bound_idling(struct socket_tls *tls);
+/*
+ * A turn of the worker's tls_io in which a record layer reads or writes; what comes of
+ * it is what socket_recv() and the send of socket_ops want to know.
+ */
+typedef enum io socket_tls_reader(struct socket_tls *tls, unsigned char *room, size_t len,
+                                  size_t *got);
+typedef bool socket_tls_writer(struct socket_tls *tls, const unsigned char *data, size_t len,
+                               bool last);
+enum io socket_tls_receive(struct socket *sock, void *room, size_t len, size_t *got,
+                           socket_tls_reader *read);
+bool socket_tls_transmit(struct socket *sock, const void *data, size_t len, bool last,
+                         socket_tls_writer *write);
 /* Nothing can be sent any more. Returns false. */
 bool socket_tls_fail_send(struct socket_tls *tls);
 /* SNI, as it was sent. Without memory it is not known. */

@@ -2,8 +2,6 @@
 /*
  * Through OpenSSL's record layer: what comes before a connection was taken over,
  * and all of one that cannot be.
- *
- * Every call into OpenSSL is a turn of the worker's tls_io: begin, call, end.
  */
 #include <openssl/err.h>
 
@@ -25,25 +23,22 @@ static enum io socket_tls_read_records(struct socket_tls *tls, unsigned char *ro
 	return IO_DONE;
 }
 
-enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size_t *got)
+static enum io socket_tls_read(struct socket_tls *tls, unsigned char *room, size_t len, size_t *got)
 {
-	struct socket_tls *tls = socket_tls_of(sock);
-	enum io io;
+	enum io io = socket_tls_read_records(tls, room, len, got);
 
-	if (tls->dead) {
-		/* Sending killed it, and this is the first to hear. */
-		sock->ending = ending_of_errno(sock->error);
-		return IO_ENDED;
-	}
-	tls_io_begin(tls->io, tls, len);
-	io = socket_tls_read_records(tls, room, len + SOCKET_RECV_SLACK, got);
 	socket_tls_bound_idling(tls);
 	/* Half a KeyUpdate or ticket (RFC 8446, 5.1): OpenSSL writes nothing before the rest. */
-	sock->held = !tls->dead && SSL_in_init(tls->ssl);
-	tls_io_end(tls->io, false);
-	tls_takeover_consider(tls, false);
-	/* Running out of memory in the turn's end is an ending as well. */
-	return sock->ending.kind != ENDING_NONE ? IO_ENDED : io;
+	tls->base.held = !tls->dead && SSL_in_init(tls->ssl);
+	return io;
+}
+
+enum io socket_tls_recv(struct socket *sock, void *room, size_t len, size_t *got)
+{
+	enum io io = socket_tls_receive(sock, room, len, got, socket_tls_read);
+
+	tls_takeover_consider(socket_tls_of(sock), false);
+	return io;
 }
 
 void socket_tls_make_ticket(struct socket_tls *tls)
@@ -55,7 +50,7 @@ void socket_tls_make_ticket(struct socket_tls *tls)
 	(void)SSL_free_buffers(tls->ssl);
 }
 
-static bool socket_tls_write_records(struct socket_tls *tls, const char *data, size_t len)
+static bool socket_tls_write_records(struct socket_tls *tls, const unsigned char *data, size_t len)
 {
 	while (len > 0) {
 		size_t n = socket_tls_record_size(tls, len);
@@ -69,7 +64,8 @@ static bool socket_tls_write_records(struct socket_tls *tls, const char *data, s
 	return true;
 }
 
-static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t len, bool last)
+static bool socket_tls_write(struct socket_tls *tls, const unsigned char *data, size_t len,
+                             bool last)
 {
 	tls_takeover_note_out(tls);
 	/*
@@ -88,17 +84,9 @@ static bool socket_tls_write(struct socket_tls *tls, const void *data, size_t le
 
 bool socket_tls_send(struct socket *sock, const void *data, size_t len, bool last)
 {
-	struct socket_tls *tls = socket_tls_of(sock);
-	bool done;
-
-	if (tls->dead)
+	if (!socket_tls_transmit(sock, data, len, last, socket_tls_write))
 		return false;
-	tls_io_begin(tls->io, tls, 0);
-	done = socket_tls_write(tls, data, len, last);
-	tls_io_end(tls->io, last);
-	if (!done)
-		return socket_tls_fail_send(tls);
 	if (!last)
-		tls_takeover_consider(tls, false);
+		tls_takeover_consider(socket_tls_of(sock), false);
 	return true;
 }

@@ -52,7 +52,10 @@ static struct ending socket_tls_fault_ending(struct socket_tls *tls)
 		                tls->base.alerted ? tls_alert_name(tls->alert_sent) : "malformed" };
 }
 
-/* OpenSSL 3.5 gives it another name if user_canceled came before it. */
+/*
+ * OpenSSL 3.5 gives it another name if user_canceled came before it. So it would look
+ * with a fatal alert, too, if there was no memory to say so: ask for that first.
+ */
 static bool socket_tls_had_close_notify(const struct socket_tls *tls, int ssl_error)
 {
 	return ssl_error == SSL_ERROR_ZERO_RETURN ||
@@ -62,10 +65,10 @@ static bool socket_tls_had_close_notify(const struct socket_tls *tls, int ssl_er
 
 enum io socket_tls_ended(struct socket_tls *tls, int ssl_error)
 {
-	if (socket_tls_had_close_notify(tls, ssl_error)) {
-		tls->base.ending.kind = ENDING_CLOSE_NOTIFY;
-	} else if (tls_heap_was_short()) {
+	if (ssl_error != SSL_ERROR_ZERO_RETURN && tls_heap_was_short()) {
 		tls->base.ending = socket_tls_own_ending(tls);
+	} else if (socket_tls_had_close_notify(tls, ssl_error)) {
+		tls->base.ending.kind = ENDING_CLOSE_NOTIFY;
 	} else if (ssl_error == SSL_ERROR_SSL) {
 		tls->base.ending = socket_tls_fault_ending(tls);
 	} else {

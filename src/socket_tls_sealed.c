@@ -4,8 +4,6 @@
  * data, alerts, KeyUpdates, and whatever else may come then (RFC 8446, 4.6, 5 and 6;
  * RFC 5246, 6 and 7.2). It draws the lines where OpenSSL does, so that a peer
  * cannot tell which of the two it talks to.
- *
- * Every call is a turn of the worker's tls_io: begin, call, end.
  */
 #include <string.h>
 
@@ -61,8 +59,9 @@ static bool sealed_update(struct socket_tls *tls)
 	       tls_keys_update(tls->keys, &tls->keys->out);
 }
 
-static bool sealed_write(struct socket_tls *tls, const uint8_t *data, size_t len, bool last)
+static bool sealed_write(struct socket_tls *tls, const unsigned char *data, size_t len, bool last)
 {
+	tls->framing.n_records = 0;
 	while (len > 0) {
 		size_t n = socket_tls_record_size(tls, len);
 
@@ -76,16 +75,7 @@ static bool sealed_write(struct socket_tls *tls, const uint8_t *data, size_t len
 
 static bool sealed_send(struct socket *sock, const void *data, size_t len, bool last)
 {
-	struct socket_tls *tls = socket_tls_of(sock);
-	bool done;
-
-	if (tls->dead)
-		return false;
-	tls->framing.n_records = 0;
-	tls_io_begin(tls->io, tls, 0);
-	done = sealed_write(tls, data, len, last);
-	tls_io_end(tls->io, last);
-	return done || socket_tls_fail_send(tls);
+	return socket_tls_transmit(sock, data, len, last, sealed_write);
 }
 
 /* ---- in ---- */
@@ -266,7 +256,7 @@ static enum io sealed_wire_over(struct socket_tls *tls)
 }
 
 /* A record gives what it holds, so this goes on until the turn's share is used. */
-static enum io sealed_read(struct socket_tls *tls, uint8_t *room, size_t len, size_t *got)
+static enum io sealed_read(struct socket_tls *tls, unsigned char *room, size_t len, size_t *got)
 {
 	enum io io;
 
@@ -287,19 +277,7 @@ static enum io sealed_read(struct socket_tls *tls, uint8_t *room, size_t len, si
 
 static enum io sealed_recv(struct socket *sock, void *room, size_t len, size_t *got)
 {
-	struct socket_tls *tls = socket_tls_of(sock);
-	enum io io;
-
-	if (tls->dead) {
-		/* Sending killed it, and this is the first to hear. */
-		sock->ending = ending_of_errno(sock->error);
-		return IO_ENDED;
-	}
-	tls_io_begin(tls->io, tls, len);
-	io = sealed_read(tls, room, len + SOCKET_RECV_SLACK, got);
-	tls_io_end(tls->io, false);
-	/* Running out of memory in the turn's end is an ending as well. */
-	return sock->ending.kind != ENDING_NONE ? IO_ENDED : io;
+	return socket_tls_receive(sock, room, len, got, sealed_read);
 }
 
 static enum io sealed_is_open(struct socket *sock)
