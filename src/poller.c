@@ -8,12 +8,17 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t poller_now(void)
+uint64_t poller_now_us(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail on Linux */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t poller_now(void)
+{
+	return poller_now_us() / 1000 + 1;
 }
 
 bool poller_init(struct poller *poller)

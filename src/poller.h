@@ -49,6 +49,8 @@ struct alarm {
 
 /* CLOCK_MONOTONIC in milliseconds; never 0. */
 uint64_t poller_now(void);
+/* The same clock in microseconds. */
+uint64_t poller_now_us(void);
 
 /* False: errno. Afterwards poller_clear() is fine either way. */
 bool poller_init(struct poller *poller);

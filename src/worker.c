@@ -18,23 +18,35 @@
 enum {
 	/* Lines of one kind a second; the rest are counted. */
 	WORKER_LOGGED = 100,
+	/* Microseconds in which long turns that turn out short may follow each other. */
+	WORKER_STINT = 100,
 };
 
 /* ---- relays whose turns are long ---- */
 
-/*
- * One after another, and everybody else in between: whoever has little to do
- * does not wait for more than one long turn.
- */
-static void worker_run_queued(struct worker *worker)
+static void worker_run_next(struct worker *worker)
 {
 	struct relay *relay = TAILQ_FIRST(&worker->queue);
 
-	if (relay == NULL)
-		return;
 	TAILQ_REMOVE(&worker->queue, relay, queue_link);
 	relay->queued = false;
 	relay_run(relay);
+}
+
+/*
+ * A few at a time, and everybody else in between: whoever has little to do
+ * does not wait for more than a stint and one long turn.
+ */
+static void worker_run_queued(struct worker *worker)
+{
+	uint64_t began;
+
+	if (TAILQ_EMPTY(&worker->queue))
+		return;
+	began = poller_now_us();
+	do {
+		worker_run_next(worker);
+	} while (!TAILQ_EMPTY(&worker->queue) && poller_now_us() - began < WORKER_STINT);
 }
 
 void worker_turn(struct worker *worker, bool wait)
