@@ -56,6 +56,11 @@ def best_of(rows, role):
     return min(fit, key=lambda row: row.median['figure'], default=None)
 
 
+def ends_well(row):
+    """Whether it does the work of an ending. Modes whose connections stay have none to do."""
+    return row.failure is None and row.median.get('unclean', 0) < 0.01
+
+
 # ---- text ----
 
 def number(value):
@@ -136,7 +141,18 @@ def summary_line(mode, rows):
 
     return [f'[{mode.name}](#{anchor(mode)})', mode.unit, figure(ours),
             figure(best, f' ({best.name})' if best else ''), figure(limit),
-            times(ours.better) if ours else '–', times(ours.over) if ours else '–']
+            times(ours.better) if ours else '–', beside_who_ends_well(rows, ours, best),
+            times(ours.over) if ours else '–']
+
+
+def beside_who_ends_well(rows, ours, best):
+    """Where the best peer saves the work of an ending: the best of those that do it, over ours."""
+    if ours is None or best is None or ends_well(best):
+        return ''
+    like = best_of([row for row in rows if ends_well(row)], 'peer')
+    if like is None:
+        return '–'
+    return f'{times(like.median["figure"] / ours.median["figure"])} ({like.name})'
 
 
 def anchor(mode):
@@ -179,11 +195,14 @@ def results_md(machine, versions, note, measured, plots):
     """measured: [(mode, results, rows), ...]; plots: {name of a mode or "growth": file}"""
     out = ['# The last full run', '', note, '',
            'How it is measured stands in [README.md](README.md). Less is better in every mode: the '
-           'figure is the', 'proxy\'s own CPU time, or a latency, or memory.', '',
+           'figure is the', 'proxy\'s own CPU time, or a latency, or memory. *Who ends* is the best '
+           'of the peers that do', 'not leave out the end of a connection, where the best peer '
+           'does.', '',
            '| machine | |', '|---|---|', *(f'| {k} | {v} |' for k, v in machine.items()),
            *(f'| {name} | {said} |' for name, said in versions.items()), '',
-           '| mode | unit | adieu | best peer | limit | best peer / adieu | adieu / limit |',
-           '|---|---|---:|---:|---:|---:|---:|']
+           '| mode | unit | adieu | best peer | limit | best peer / adieu | who ends / adieu '
+           '| adieu / limit |',
+           '|---|---|---:|---:|---:|---:|---:|---:|']
     out += ['| ' + ' | '.join(summary_line(mode, rows)) + ' |' for mode, _, rows in measured]
     for mode, _, rows in measured:
         out += ['', f'## {mode.name}', '', f'{mode.title[0].upper()}{mode.title[1:]}.', '',
