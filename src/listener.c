@@ -230,7 +230,7 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
 		for (size_t k = 0; k < n_old && point->fd < 0; k++)
 			point->fd = listener_give_up(old[k], point->binding);
 		listener_set_options(listener->config, point->fd);
-		point->watch = (struct watch){ listener_on_event, point };
+		point->watch = (struct watch){ .tell = listener_on_event, .owner = point };
 	}
 	listener_watch(listener);
 }

@@ -63,13 +63,19 @@ void poller_forget(struct poller *poller, const struct watch *watch, int fd)
 			poller->batch[i].data.ptr = NULL;
 }
 
-static void poller_tell(struct poller *poller)
+/* One epoll_wait(2), and whoever it has news for is told; or only those who are brief. */
+static void poller_look(struct poller *poller, int timeout, bool brief)
 {
+	int n = epoll_wait(poller->fd, poller->batch, POLLER_BATCH, timeout);
+
+	if (n < 0 && errno != EINTR)
+		abort(); /* the others are mistakes of ours */
+	poller->n = n > 0 ? n : 0;
 	for (poller->at = 0; poller->at < poller->n; poller->at++) {
 		const struct epoll_event *event = &poller->batch[poller->at];
 		const struct watch *watch = event->data.ptr;
 
-		if (watch != NULL)
+		if (watch != NULL && (watch->brief || !brief))
 			watch->tell(watch->owner, event->events);
 	}
 	poller->n = 0;
@@ -120,12 +126,12 @@ static void poller_ring(struct poller *poller)
 
 void poller_turn(struct poller *poller, bool wait)
 {
-	int n = epoll_wait(poller->fd, poller->batch, POLLER_BATCH,
-	                   wait ? poller_timeout(poller) : 0);
-
-	if (n < 0 && errno != EINTR)
-		abort(); /* the others are mistakes of ours */
-	poller->n = n > 0 ? n : 0;
-	poller_tell(poller);
+	poller_look(poller, wait ? poller_timeout(poller) : 0, false);
 	poller_ring(poller);
+}
+
+void poller_glance(struct poller *poller)
+{
+	if (poller->n == 0)
+		poller_look(poller, 0, true);
 }

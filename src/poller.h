@@ -37,6 +37,7 @@ struct poller {
 struct watch {
 	void (*tell)(void *owner, uint32_t what); /* what: EPOLLIN and so on */
 	void *owner;
+	bool brief; /* what it then does is done soon */
 };
 
 /* Who is woken at a time. Embedded, zeroed but for these two; it stays where it is while it is set.
@@ -73,5 +74,10 @@ static inline bool alarm_is_set(const struct alarm *alarm)
 
 /* Tells what there is to tell, once. wait: and sleeps until there is something. */
 void poller_turn(struct poller *poller, bool wait);
+/*
+ * In the middle of something else: tells those who are brief. The others hear of it in the
+ * next turn, if they are level-triggered. Not from within tell(): does nothing there.
+ */
+void poller_glance(struct poller *poller);
 
 #endif

@@ -173,6 +173,8 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	enum flow_verdict up;
 	enum flow_verdict down;
 
+	if (relay->n_turns < RELAY_VISIT && ++relay->n_turns == RELAY_VISIT)
+		relay_last(relay);
 	relay_look_at_ended(relay);
 	up = flow_turn(&relay->up, &scratch, &moved);
 	down = relay_turn_down(relay, &scratch, &moved, &up);
@@ -211,6 +213,8 @@ static void relay_free(struct relay *relay)
 	socket_free(relay->client);
 	if (relay->state == RELAY_HANDSHAKING)
 		relay->worker->n_handshakes--;
+	if (relay->lasts)
+		relay->worker->n_lasting--;
 	listener_leave(relay->listener);
 	free(relay);
 }

@@ -99,7 +99,8 @@ struct relay {
 	enum parting client_parting:8;
 	enum parting backend_parting:8;
 	bool counted;     /* in its listener's quota */
-	bool lasts;       /* long enough that its server is to be probed in silence */
+	bool lasts;       /* what only long connections need was done; see relay_last() */
+	uint8_t n_turns;  /* that it carried, up to RELAY_VISIT */
 	bool queued;
 	bool hello;       /* the backend's TLS handshake has begun */
 	bool dying;       /* a source is lost whose bytes still wait for their sink */

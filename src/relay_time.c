@@ -59,6 +59,7 @@ void relay_last(struct relay *relay)
 	if (relay->state != RELAY_CARRYING || relay->lasts)
 		return;
 	relay->lasts = true;
+	relay->worker->n_lasting++;
 	socket_keep_alive(relay->backend, listener_config(relay->listener)->keepalive);
 	socket_settle(relay->client);
 	socket_settle(relay->backend);

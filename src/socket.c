@@ -66,7 +66,7 @@ bool socket_watch(struct socket *sock, struct poller *poller, bool connected, so
                   void *owner)
 {
 	sock->poller = poller;
-	sock->watch = (struct watch){ socket_on_event, sock };
+	sock->watch = (struct watch){ .tell = socket_on_event, .owner = sock, .brief = true };
 	sock->wake = wake;
 	sock->owner = owner;
 	sock->writable = connected;

@@ -205,6 +205,7 @@ static struct socket *socket_tls_new(struct tls_context *context, struct tls_io 
 	 */
 	(void)BIO_up_ref(tls_io_bio(io)); /* fails on a wrong count only */
 	SSL_set_bio(tls->ssl, tls_io_bio(io), tls_io_bio(io));
+	SSL_set_info_callback(tls->ssl, socket_tls_on_info);
 	return &tls->base;
 }
 

@@ -89,6 +89,8 @@ const struct tls_facts *socket_tls_get_facts(const struct socket *sock);
 /* ---- socket_tls_open.c ---- */
 
 enum io socket_tls_open(struct socket *sock);
+/* For SSL_set_info_callback(3): an alert, or a step of the handshake. */
+void socket_tls_on_info(const SSL *ssl, int where, int value);
 /* Latches how the peer's direction ended, after a call that failed for good. */
 enum io socket_tls_ended(struct socket_tls *tls, int ssl_error);
 /* Why a call returned nothing; IO_DONE: only because the turn's share is used. */

@@ -129,6 +129,27 @@ static void socket_tls_acknowledge(const struct socket_tls *tls)
 		(void)setsockopt(tls->base.fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+/* The only place to learn which alert OpenSSL sends on its own account. */
+static void socket_tls_on_alert(struct socket_tls *tls, int where, int value)
+{
+	if ((where & SSL_CB_WRITE_ALERT) != SSL_CB_WRITE_ALERT || value >> 8 != SSL3_AL_FATAL)
+		return;
+	tls->base.alerted = true;
+	tls->alert_sent = (uint8_t)value;
+}
+
+void socket_tls_on_info(const SSL *ssl, int where, int value)
+{
+	struct tls_io *io = BIO_get_data(SSL_get_rbio(ssl));
+
+	if ((where & SSL_CB_LOOP) == 0) {
+		socket_tls_on_alert(tls_io_socket(io), where, value);
+		return;
+	}
+	tls_secrets_on_state(ssl);
+	tls_io_give_respite(io);
+}
+
 /* *shaken: it is complete. IO_DONE without that: a share was not enough for the flight. */
 static enum io socket_tls_handshake(struct socket_tls *tls, bool *shaken)
 {
@@ -161,6 +182,7 @@ static enum io socket_tls_shake(struct socket *sock)
 	/* Long flights there are, but not endless ones: OpenSSL has limits for its messages. */
 	do {
 		tls_io_begin(tls->io, tls, TLS_HANDSHAKE_ALLOWANCE);
+		tls_io_shake_hands(tls->io);
 		io = socket_tls_handshake(tls, &shaken);
 		tls_io_end(tls->io, false);
 		if (sock->ending.kind != ENDING_NONE)

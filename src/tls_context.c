@@ -25,7 +25,6 @@
 #include "tls_keylog.h"
 #include "tls_loader.h"
 #include "tls_memory.h"
-#include "tls_secrets.h"
 #include "tls_stapling.h"
 #include "tls_supply.h"
 #include "tls_tickets.h"
@@ -55,27 +54,6 @@ struct tls_context {
 	struct tls_hello *hello;        /* of a server */
 };
 
-/* The only place to learn which alert OpenSSL sends on its own account. */
-static void tls_context_on_info(const SSL *ssl, int where, int value)
-{
-	struct socket_tls *tls;
-
-	if ((where & SSL_CB_WRITE_ALERT) != SSL_CB_WRITE_ALERT || value >> 8 != SSL3_AL_FATAL)
-		return;
-	tls = tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)));
-	tls->base.alerted = true;
-	tls->alert_sent = (uint8_t)value;
-}
-
-/* The same, while a connection that may be taken over is accepted. */
-static void tls_context_on_state(const SSL *ssl, int where, int value)
-{
-	if ((where & SSL_CB_ACCEPT_LOOP) == SSL_CB_ACCEPT_LOOP)
-		tls_secrets_on_state(ssl);
-	else
-		tls_context_on_info(ssl, where, value);
-}
-
 static int tls_context_version(enum tls_version version)
 {
 	return version == TLS_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -89,7 +67,6 @@ static bool tls_context_set_common(SSL_CTX *ctx)
 	                                       SSL_OP_PRIORITIZE_CHACHA);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_security_level(ctx, TLS_SECURITY_LEVEL);
-	SSL_CTX_set_info_callback(ctx, tls_context_on_info);
 	tls_keylog_apply(ctx);
 	if (SSL_CTX_set1_groups_list(ctx, TLS_GROUPS_HYBRID) == 1)
 		return true;
@@ -229,8 +206,6 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 	if (context == NULL)
 		return NULL;
 	context->record_layer = listener->record_layer;
-	if (listener->record_layer != RECORD_LAYER_OPENSSL)
-		SSL_CTX_set_info_callback(context->ctx, tls_context_on_state);
 	if (supply->tickets != NULL)
 		tickets = supply->tickets;
 	wrong = tls_context_set_limits(context->ctx, listener);

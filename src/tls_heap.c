@@ -51,6 +51,11 @@ void tls_heap_forget(void)
 	tls_heap_short = false;
 }
 
+void tls_heap_recall(void)
+{
+	tls_heap_short = true;
+}
+
 bool tls_heap_was_short(void)
 {
 	return tls_heap_short;

@@ -24,6 +24,8 @@ bool tls_heap_has_common(void);
 
 /* In this thread: from here on. */
 void tls_heap_forget(void);
+/* In this thread: as if one had failed since. */
+void tls_heap_recall(void);
 
 /* True when an allocation has failed in this thread since. */
 bool tls_heap_was_short(void);

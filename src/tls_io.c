@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/err.h>
+
 #include "socket_tls.h"
 #include "tls_bio.h"
 #include "tls_heap.h"
@@ -26,6 +28,12 @@ struct tls_io {
 	size_t out_size;
 	unsigned char *in;
 	unsigned char *out;
+	bool shakes_hands;
+	/* For turns in a respite of that one. */
+	unsigned char *spare_in;
+	unsigned char *spare_out;
+	tls_io_respite *respite;
+	void *owner;
 };
 
 struct tls_io *tls_io_new(size_t size)
@@ -39,9 +47,12 @@ struct tls_io *tls_io_new(size_t size)
 	io->out_size = size + TLS_OUT_SLACK;
 	io->in = malloc(io->in_size);
 	io->out = malloc(io->out_size);
+	io->spare_in = malloc(io->in_size);
+	io->spare_out = malloc(io->out_size);
 	io->bio = tls_bio_new(io);
 	io->ciphers = tls_ciphers_new();
-	if (io->in != NULL && io->out != NULL && io->bio != NULL && io->ciphers != NULL)
+	if (io->in != NULL && io->out != NULL && io->spare_in != NULL && io->spare_out != NULL &&
+	    io->bio != NULL && io->ciphers != NULL)
 		return io;
 	tls_io_free(io);
 	return NULL;
@@ -55,6 +66,8 @@ void tls_io_free(struct tls_io *io)
 	tls_ciphers_free(io->ciphers);
 	free(io->in);
 	free(io->out);
+	free(io->spare_in);
+	free(io->spare_out);
 	free(io);
 }
 
@@ -205,4 +218,40 @@ void tls_io_end(struct tls_io *io, bool last)
 		tls->base.ending = (struct ending){ ENDING_LOST, "out_of_memory" };
 	io->in_start = io->in_end = 0;
 	io->tls = NULL;
+	io->shakes_hands = false;
+}
+
+/* ---- a respite ---- */
+
+void tls_io_set_respite(struct tls_io *io, tls_io_respite *respite, void *owner)
+{
+	io->respite = respite;
+	io->owner = owner;
+}
+
+void tls_io_shake_hands(struct tls_io *io)
+{
+	io->shakes_hands = true;
+}
+
+void tls_io_give_respite(struct tls_io *io)
+{
+	const struct tls_io aside = *io;
+	const bool was_short = tls_heap_was_short();
+
+	/* What OpenSSL has on its mind would be taken for somebody else's fault, or be lost. */
+	if (!io->shakes_hands || io->respite == NULL || ERR_peek_error() != 0)
+		return;
+	io->tls = NULL;
+	io->in_start = io->in_end = io->out_len = io->allowance = 0;
+	io->in = aside.spare_in;
+	io->out = aside.spare_out;
+	io->shakes_hands = false;
+	io->respite(io->owner);
+	*io = aside;
+	BIO_clear_retry_flags(io->bio);
+	if (was_short)
+		tls_heap_recall();
+	else
+		tls_heap_forget();
 }

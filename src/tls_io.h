@@ -3,7 +3,7 @@
  * tls_io - what a TLS socket takes from the wire and puts on it, a turn at a time
  *
  * Large buffers make TLS fast and large numbers of them make a proxy fat, so
- * there is one pair per worker, lent to the socket whose turn it is:
+ * there is one pair per worker (and a spare one), lent to the socket whose turn it is:
  *
  *	kernel --recv--> in --records--> plain text
  *	plain text --records--> out --send--> kernel
@@ -52,6 +52,22 @@ void tls_io_begin(struct tls_io *io, struct socket_tls *tls, size_t allowance);
  * what was not asked for.
  */
 void tls_io_end(struct tls_io *io, bool last);
+
+/* ---- a respite ---- */
+
+/*
+ * A handshake is a call of a third of a millisecond and more, in a dozen steps. Between two of
+ * them its worker may let others take their turns: the io is theirs meanwhile, and after it
+ * again what it was. respite must leave alone the socket that shakes hands, OpenSSL's error
+ * queue empty, and whatever else cannot be done in the middle of a turn. NULL: there is none.
+ */
+typedef void tls_io_respite(void *owner);
+void tls_io_set_respite(struct tls_io *io, tls_io_respite *respite, void *owner);
+/* The turn that has begun is a handshake's, and may be interrupted. */
+void tls_io_shake_hands(struct tls_io *io);
+/* Between two steps. Calls respite, unless the turn is none of a handshake, or itself in a respite.
+ */
+void tls_io_give_respite(struct tls_io *io);
 
 /* ---- in ---- */
 

@@ -58,8 +58,8 @@ void tls_secrets_on_state(const SSL *ssl)
 	 * EncryptedExtensions: the handshake's secrets are behind us, those of the
 	 * traffic not yet. By its name, for its number is not that of every OpenSSL 3.
 	 */
-	if (strcmp(SSL_state_string(ssl), "TWEE") == 0 &&
-	    tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)))->takeover.secrets != NULL)
+	if (tls_io_socket(BIO_get_data(SSL_get_rbio(ssl)))->takeover.secrets != NULL &&
+	    strcmp(SSL_state_string(ssl), "TWEE") == 0)
 		tls_secrets_listen(ssl);
 }
 

@@ -20,6 +20,8 @@ enum {
 	WORKER_LOGGED = 100,
 	/* Microseconds in which long turns that turn out short may follow each other. */
 	WORKER_STINT = 100,
+	/* Microseconds after which it looks for others in the middle of a handshake. */
+	WORKER_GLANCE = 50,
 };
 
 /* ---- relays whose turns are long ---- */
@@ -43,10 +45,28 @@ static void worker_run_queued(struct worker *worker)
 
 	if (TAILQ_EMPTY(&worker->queue))
 		return;
-	began = poller_now_us();
+	began = worker->looked_at = poller_now_us();
 	do {
 		worker_run_next(worker);
 	} while (!TAILQ_EMPTY(&worker->queue) && poller_now_us() - began < WORKER_STINT);
+}
+
+/*
+ * The longest turns are handshakes. Between two steps of one, of which there are
+ * a dozen, those pass who are just talking; who comes, goes or moves much has to queue.
+ */
+static void worker_let_pass(void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t now;
+
+	if (worker->n_lasting == 0)
+		return;
+	now = poller_now_us();
+	if (now - worker->looked_at < WORKER_GLANCE)
+		return;
+	worker->looked_at = now;
+	poller_glance(&worker->poller);
 }
 
 void worker_turn(struct worker *worker, bool wait)
@@ -237,7 +257,7 @@ void worker_tell(struct worker *worker, enum worker_command command)
 
 static bool worker_make_poller(struct worker *worker)
 {
-	worker->command_watch = (struct watch){ worker_on_command, worker };
+	worker->command_watch = (struct watch){ .tell = worker_on_command, .owner = worker };
 	worker->limits_alarm = (struct alarm){ .ring = worker_on_limits, .owner = worker };
 	worker->command_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return poller_init(&worker->poller) && worker->command_fd >= 0 &&
@@ -251,7 +271,10 @@ static bool worker_make_buffers(struct worker *worker)
 	pipes_init(&worker->pipes);
 	worker->scratch.pipes = &worker->pipes;
 	worker->tls_io = tls_io_new(gathered);
-	return worker->tls_io != NULL;
+	if (worker->tls_io == NULL)
+		return false;
+	tls_io_set_respite(worker->tls_io, worker_let_pass, worker);
+	return true;
 }
 
 struct handover *handover_new(size_t n, size_t turn)

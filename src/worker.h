@@ -85,6 +85,7 @@ struct worker {
 	struct pipes pipes;
 	struct handover *current; /* its listeners are open; NULL: none */
 	_Atomic(struct handover *) next;
+	uint64_t looked_at; /* when it last asked what there is; poller_now_us() */
 	atomic_uint beats; /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;
@@ -103,6 +104,7 @@ struct worker {
 	struct counters counters;
 	struct causes causes; /* of handshakes that failed */
 	unsigned n_handshakes; /* in progress */
+	unsigned n_lasting; /* relays that are no short visits */
 	pthread_t thread;
 	bool started;
 	atomic_bool ended;

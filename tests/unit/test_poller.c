@@ -58,7 +58,7 @@ static void set_up(void)
 {
 	ck_assert(poller_init(&poller));
 	for (int i = 0; i < N; i++) {
-		all[i] = (struct somebody){ .watch = { on_told, &all[i] },
+		all[i] = (struct somebody){ .watch = { .tell = on_told, .owner = &all[i] },
 			                    .alarm = { .ring = on_rung, .owner = &all[i] },
 			                    .fd = eventfd(0, EFD_NONBLOCK) };
 		ck_assert_int_ge(all[i].fd, 0);
@@ -108,6 +108,47 @@ START_TEST(who_is_forgotten_meanwhile_is_told_nothing)
 	ck_assert_uint_eq(told(), 1);
 	poller_turn(&poller, false);
 	ck_assert_uint_eq(told(), 2); /* it did not read */
+}
+END_TEST
+
+START_TEST(a_glance_is_for_who_is_brief)
+{
+	all[1].watch.brief = true;
+	say(0);
+	say(1);
+	poller_glance(&poller);
+	ck_assert_uint_eq(all[0].n_told, 0);
+	ck_assert_uint_eq(all[1].n_told, 1);
+	poller_turn(&poller, false);
+	ck_assert_uint_eq(all[0].n_told, 1);
+}
+END_TEST
+
+static void on_told_glance(void *owner, uint32_t what)
+{
+	on_told(owner, what);
+	poller_glance(&poller);
+}
+
+START_TEST(there_is_no_glance_while_somebody_is_told)
+{
+	for (int i = 0; i < N; i++) {
+		all[i].watch.tell = on_told_glance;
+		all[i].watch.brief = true;
+		say(i);
+	}
+	poller_turn(&poller, true);
+	ck_assert_uint_eq(told(), N);
+}
+END_TEST
+
+START_TEST(a_glance_rings_no_alarm)
+{
+	poller_set(&poller, &all[0].alarm, 1);
+	poller_glance(&poller);
+	ck_assert_uint_eq(all[0].n_rung, 0);
+	poller_turn(&poller, false);
+	ck_assert_uint_eq(all[0].n_rung, 1);
 }
 END_TEST
 
@@ -171,6 +212,9 @@ int main(void)
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_test(tcase, who_has_news_is_told);
 	tcase_add_test(tcase, who_is_forgotten_meanwhile_is_told_nothing);
+	tcase_add_test(tcase, a_glance_is_for_who_is_brief);
+	tcase_add_test(tcase, there_is_no_glance_while_somebody_is_told);
+	tcase_add_test(tcase, a_glance_rings_no_alarm);
 	tcase_add_test(tcase, one_can_watch_for_more);
 	tcase_add_test(tcase, alarms_ring_in_their_order_and_once);
 	tcase_add_test(tcase, an_alarm_can_be_called_off);
