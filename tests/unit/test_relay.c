@@ -339,6 +339,23 @@ START_TEST(a_relay_that_ended_well_is_over_at_once)
 }
 END_TEST
 
+START_TEST(whoever_talks_on_is_no_short_visit)
+{
+	begin(&stops[2]);
+	ck_assert_uint_eq(worker->n_lasting, 0);
+	for (int i = 0; i < 16; i++) {
+		ck_assert_int_eq(write(client, "abc", 3), 3);
+		ck_assert_int_eq(seen(client_of_backend), 3);
+	}
+	ck_assert_uint_eq(worker->n_lasting, 1);
+	relay_kill(the_relay(), (struct ending){ .kind = ENDING_KILLED });
+	ck_assert_uint_eq(worker->n_lasting, 0);
+	worker_free(worker);
+	log_close();
+	end();
+}
+END_TEST
+
 static void make_folder(void)
 {
 	FILE *file;
@@ -374,6 +391,7 @@ int main(void)
 	                    STOPS);
 	tcase_add_loop_test(tcase, a_worker_that_ends_aborts_what_it_still_has, 0, STOPS);
 	tcase_add_test(tcase, a_relay_that_ended_well_is_over_at_once);
+	tcase_add_test(tcase, whoever_talks_on_is_no_short_visit);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
