@@ -5,13 +5,7 @@
  * are lines in the order of the file.
  *
  * Nothing may be asked of the network, so getaddrinfo() is wrapped (by the
- * linker) and takes every host for a number. For example:
- *
- *	clang -g -O1 -std=gnu11 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
- *		-fno-sanitize-recover=all -Isrc -Wl,--wrap=getaddrinfo \
- *		tests/fuzz/fuzz_config.c src/config*.c src/ini_file.c src/parse.c src/address.c \
- *		-linih -o fuzz_config
- *	mkdir -p corpus && ./fuzz_config -max_total_time=60 corpus conf conf/examples
+ * linker) and takes every host for a number.
  */
 #include "config.h"
 
@@ -57,8 +51,9 @@ static void check_listener(const struct listener_config *listener)
 {
 	assert(listener->name != NULL);
 	assert(listener->n_binds > 0);
-	assert(listener->backend != NULL);
-	assert((listener->mode == LISTENER_TLS) == (listener->cert != NULL));
+	assert(listener->backend != NULL || listener->n_routes > 0);
+	assert((listener->mode == LISTENER_TLS) ==
+	       (listener->certs.n > 0 || listener->cert_dirs.n > 0));
 	assert(listener->tls_min <= listener->tls_max);
 	assert(listener->buffer_size >= 16 << 10 && listener->buffer_size <= 16 << 20);
 }

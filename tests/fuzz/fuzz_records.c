@@ -10,14 +10,7 @@
  * - no part of it waits for news that the kernel has told already.
  *
  * The client's records are those of tests/support/record.c, which shares no code with
- * ours. For example:
- *
- *	clang -g -O1 -std=gnu11 -D_GNU_SOURCE '-DADIEU_VERSION="0"' \
- *		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *		-Isrc -Itests/support tests/fuzz/fuzz_records.c tests/support/record.c \
- *		$(ls src/[!m]*.c | grep -v without_seccomp) \
- *		$(pkg-config --libs openssl libevent_pthreads inih libseccomp) -o fuzz_records
- *	mkdir -p corpus && ./fuzz_records -max_total_time=60 corpus
+ * ours.
  */
 #include <assert.h>
 #include <stdlib.h>
