@@ -23,6 +23,11 @@ enum side {
 	SIDES,
 };
 
+static inline const char *side_word(enum side side)
+{
+	return side == SIDE_CLIENT ? "client" : "backend";
+}
+
 /* The word of each side; NULL: on that side it cannot be. */
 #define CAUSE_OF_CLIENT(word) { word, NULL }
 #define CAUSE_OF_BACKEND(word) { NULL, word }

@@ -281,7 +281,7 @@ static void daemon_say_cause(const struct daemon *daemon, enum cause cause, enum
 	if (sum == 0)
 		return;
 	log_begin(&line, LEVEL_INFO, "handshakes");
-	log_text(&line, "side", side == SIDE_CLIENT ? "client" : "backend");
+	log_text(&line, "side", side_word(side));
 	log_text(&line, "cause", cause_word(cause, side));
 	log_number(&line, "failed", sum);
 	log_end(&line);

@@ -33,7 +33,7 @@ static void relay_log_server(struct log_line *line, const char *key, const struc
 
 static void relay_log_side(struct log_line *line, const struct relay *relay, enum side side)
 {
-	log_text(line, "side", side == SIDE_CLIENT ? "client" : "backend");
+	log_text(line, "side", side_word(side));
 	if (side == SIDE_CLIENT)
 		relay_log_peer(line, "peer", relay);
 	else
@@ -173,20 +173,14 @@ void relay_log_truncation(const struct relay *relay, enum side side)
 	log_end(&line);
 }
 
-const char *relay_log_handshake(const struct relay *relay, enum side side, struct ending ending)
+static void relay_say_handshake(const struct relay *relay, enum side side, enum cause cause,
+                                enum log_level level)
 {
-	const struct socket *sock = side == SIDE_CLIENT ? relay->client : relay->backend;
-	const struct tls_facts *facts = socket_tls_facts(sock);
-	/* Who only knocked, or looked whether somebody is there, is no news. */
-	bool ours = ending_is_ours(ending);
-	bool probe = side == SIDE_CLIENT && !socket_heard(sock) && !ours;
-	enum log_level level = ours ? LEVEL_WARNING : LEVEL_INFO;
-	enum cause cause = facts->cause != CAUSE_UNKNOWN ? facts->cause : cause_of_ending(ending);
+	const struct tls_facts *facts =
+		socket_tls_facts(side == SIDE_CLIENT ? relay->client : relay->backend);
 	struct log_line line;
 
-	if (!probe)
-		relay->worker->causes.n[cause][side]++;
-	log_begin(&line, probe ? LEVEL_DEBUG : level, "handshake");
+	log_begin(&line, level, "handshake");
 	relay_log_origin(&line, relay);
 	relay_log_side(&line, relay, side);
 	log_text(&line, "cause", cause_word(cause, side));
@@ -198,5 +192,23 @@ const char *relay_log_handshake(const struct relay *relay, enum side side, struc
 	log_text(&line, "alert", facts->alert);
 	log_duration(&line, "duration", poller_now() - relay->started);
 	log_end(&line);
+}
+
+const char *relay_log_handshake(const struct relay *relay, enum side side, struct ending ending)
+{
+	const struct socket *sock = side == SIDE_CLIENT ? relay->client : relay->backend;
+	const struct tls_facts *facts = socket_tls_facts(sock);
+	/* Who only knocked, or looked whether somebody is there, is no news. */
+	bool ours = ending_is_ours(ending);
+	bool probe = side == SIDE_CLIENT && !socket_heard(sock) && !ours;
+	enum log_level level = probe ? LEVEL_DEBUG : ours ? LEVEL_WARNING : LEVEL_INFO;
+	enum cause cause = facts->cause != CAUSE_UNKNOWN ? facts->cause : cause_of_ending(ending);
+	struct worker *worker = relay->worker;
+
+	if (!probe)
+		worker->causes.n[cause][side]++;
+	/* What nobody wants to read is not missing. */
+	if (log_wants(level) && worker_may_log(worker, &worker->handshakes[side]))
+		relay_say_handshake(relay, side, cause, level);
 	return cause_word(cause, side);
 }

@@ -93,13 +93,16 @@ void worker_remove(struct worker *worker, struct relay *relay)
 
 /* ---- warnings ---- */
 
-static void worker_say_suppressed(const char *event, uint32_t n)
+/* side: whose they were, where that is counted apart; NULL leaves the field out. */
+static void worker_say_suppressed(const char *event, const char *side, struct log_limit *limit)
 {
+	const uint32_t n = log_limit_take(limit);
 	struct log_line line;
 
 	if (n == 0)
 		return;
 	log_begin(&line, LEVEL_WARNING, event);
+	log_text(&line, "side", side);
 	log_number(&line, "suppressed", n);
 	log_end(&line);
 }
@@ -108,8 +111,10 @@ static void worker_on_limits(void *arg)
 {
 	struct worker *worker = arg;
 
-	worker_say_suppressed("truncation", log_limit_take(&worker->truncations));
-	worker_say_suppressed("refused", log_limit_take(&worker->refusals));
+	worker_say_suppressed("truncation", NULL, &worker->truncations);
+	worker_say_suppressed("refused", NULL, &worker->refusals);
+	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
+		worker_say_suppressed("handshake", side_word(side), &worker->handshakes[side]);
 }
 
 bool worker_may_log(struct worker *worker, struct log_limit *limit)

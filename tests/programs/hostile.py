@@ -70,6 +70,30 @@ class Hostile(harness.Checks):
         counted = {event['cause']: event['failed'] for event in adieu.found('handshakes', {})}
         self.assertEqual(counted, {'plain_http': '2', 'not_tls': '1'})
 
+    def test_failed_handshakes_do_not_flood_the_log_and_are_counted_all_the_same(self):
+        many = 500
+        backend = harness.EchoBackend()
+        self.addCleanup(backend.stop)
+        adieu = self.start('[global]\nworkers = 1\n', self.listener('web', backend.address))
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(socket.create_connection(adieu.address('web')))
+                       for _ in range(many)]
+            for client in clients:
+                client.sendall(b'GET / HTTP/1.1\r\n\r\n')
+            for client in clients:
+                client.settimeout(harness.PATIENCE)
+                with contextlib.suppress(ConnectionResetError):
+                    while client.recv(4096):
+                        pass
+        self.assertIsNone(adieu.stop())
+        lines = adieu.found('handshake', {'cause': 'plain_http'})
+        suppressed = adieu.found('handshake', {'level': 'warning', 'side': 'client'})
+        self.assertLess(len(lines), many)
+        self.assertEqual(len(lines) + sum(int(line['suppressed']) for line in suppressed), many)
+        counted, = adieu.found('handshakes', {})
+        self.assertEqual((counted['cause'], counted['failed']), ('plain_http', str(many)))
+        self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], str(many))
+
     def test_a_hello_that_does_not_end_costs_no_backend_and_times_out(self):
         server, backend = self.serve_once(b'')
         self.adieu = self.start('[defaults]\nhandshake-timeout = 500ms\n',
