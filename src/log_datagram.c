@@ -52,8 +52,10 @@ static bool log_connect(struct log_datagram *datagram)
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail on Linux */
-	if (datagram->tried == now.tv_sec + 1)
+	if (datagram->tried == now.tv_sec + 1) {
+		errno = ENOTCONN;
 		return false;
+	}
 	datagram->tried = now.tv_sec + 1; /* 0 is never */
 	datagram->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (datagram->fd < 0)
@@ -212,6 +214,7 @@ struct log_output *log_datagram_new(const struct log_settings *settings, const c
 		return NULL;
 	datagram->target.ops = &log_datagram_ops;
 	datagram->path = journal ? log_paths.journal : log_paths.syslog;
+	datagram->target.where = datagram->path;
 	datagram->send_one = journal ? log_journal_send : log_syslog_send;
 	datagram->fd = -1;
 	if (log_connect(datagram))

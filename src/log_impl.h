@@ -18,6 +18,9 @@
 /* log.c: the line is for the open outlet, which stays until log_end(). */
 void log_enter(struct log_line *line);
 
+/* log_line.c: a line in logfmt that is for no outlet; log_line_finish() ends it. */
+void log_begin_aside(struct log_line *line, enum log_level level, const char *event);
+
 /* log_line.c: closes a line; its text is NUL-terminated afterwards. */
 void log_line_finish(struct log_line *line);
 
@@ -66,7 +69,7 @@ struct log_output;
 struct log_output_ops {
 	/*
 	 * Writes the n records that follow each other, blocking for as long as
-	 * that takes. Returns how many were lost.
+	 * that takes. Returns how many were lost; errno then says why.
 	 */
 	unsigned (*write)(struct log_output *target, const struct log_record *records, unsigned n);
 	void (*free)(struct log_output *target);
@@ -76,6 +79,8 @@ struct log_output {
 	const struct log_output_ops *ops;
 	enum log_format format;
 	char *path;             /* of a file; NULL: it is none */
+	const char *where;      /* a path, to be named; NULL: it is stderr */
+	bool failing;           /* it took nothing, and stderr was told */
 };
 
 /* NULL: *reason says why, in words; they live until the next call. */

@@ -250,17 +250,33 @@ void log_format(struct log_line *line, const char *key, const char *format, ...)
 	log_text(line, key, text);
 }
 
-void log_begin(struct log_line *line, enum log_level level, const char *event)
+static void log_line_init(struct log_line *line, enum log_level level)
 {
 	line->wanted = log_wants(level);
 	line->level = level;
 	line->cut = false;
 	line->len = 0;
 	line->format = LOG_LOGFMT;
+}
+
+static void log_line_name(struct log_line *line, const char *event)
+{
+	log_text(line, "level", level_names[line->level]);
+	log_text(line, "event", event);
+}
+
+void log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+	log_line_init(line, level);
 	if (line->wanted)
 		log_enter(line);
-	log_text(line, "level", level_names[level]);
-	log_text(line, "event", event);
+	log_line_name(line, event);
+}
+
+void log_begin_aside(struct log_line *line, enum log_level level, const char *event)
+{
+	log_line_init(line, level);
+	log_line_name(line, event);
 }
 
 void log_line_finish(struct log_line *line)

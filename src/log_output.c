@@ -2,10 +2,13 @@
 /*
  * Where lines go, whichever it is. Targets are opened by whoever wants a log
  * and used by its writer thread alone; blocking is allowed there, spinning is
- * not: what a target does not take is counted as lost and forgotten.
+ * not: what a target does not take is counted as lost and forgotten. The log
+ * tells of that once it takes lines again, which a person with a full disk may
+ * wait for; so stderr is told when it begins.
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,9 +59,30 @@ struct log_output *log_output_open(const struct log_settings *settings, const ch
 	return target;
 }
 
+/* Without waiting for whoever reads there. */
+static void log_output_cry(const struct log_output *target, const char *reason)
+{
+	struct pollfd ready = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct log_line line;
+
+	log_begin_aside(&line, LEVEL_ERROR, "log-failed");
+	log_text(&line, "log", target->where);
+	log_text(&line, "reason", reason);
+	log_line_finish(&line);
+	line.text[line.len++] = '\n';
+	if (poll(&ready, 1, 0) == 1 && write(STDERR_FILENO, line.text, line.len) < 0)
+		return; /* nobody is left to tell */
+}
+
 unsigned log_output_write(struct log_output *target, const struct log_record *records, unsigned n)
 {
-	return target->ops->write(target, records, n);
+	const unsigned lost = target->ops->write(target, records, n);
+
+	if (lost == n && !target->failing && target->where != NULL)
+		log_output_cry(target, strerror(errno));
+	if (lost == 0 || lost == n)
+		target->failing = lost == n;
+	return lost;
 }
 
 void log_output_free(struct log_output *target)

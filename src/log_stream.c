@@ -174,6 +174,7 @@ struct log_output *log_stream_new(const struct log_settings *settings, const cha
 	if (settings->target == LOG_TO_STDERR)
 		return &stream->target;
 	stream->target.path = strdup(settings->path);
+	stream->target.where = stream->target.path;
 	stream->fd = stream->target.path != NULL ? log_file_open(stream->target.path) : -1;
 	if (stream->fd >= 0)
 		return &stream->target;

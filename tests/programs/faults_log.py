@@ -108,6 +108,12 @@ class Visitors(fault.Checks):
             self.visits += 1
         self.assertLess(slowest, 5)
 
+    def expect_failed_told(self, *wanted):
+        """On stderr, while it lasts."""
+        failed = self.adieu.wait('log-failed', level='error')[0]
+        if wanted:
+            self.assertEqual((failed['log'], failed['reason']), wanted)
+
     def expect_end(self):
         status = self.adieu.end()
         self.assertEqual(status, 0)
@@ -149,6 +155,7 @@ class Loggers(Visitors):
                 self.logger.read_until('event=relay')
                 self.logger.die()
                 self.come_and_go(200)
+                self.expect_failed_told()
                 self.logger.bind()
                 self.await_dropped()
                 self.expect_all_accounted_for()
@@ -249,11 +256,13 @@ class Disk(Visitors):
         self.await_line(log, 'event=ready')
         self.come_and_go(200)
         self.assertEqual(os.path.getsize(log), 65536)
+        self.expect_failed_told(f'{disk}/log', 'No space left on device')
         before = self.lines(log)
         # As logrotate's copytruncate does.
         os.truncate(log, 0)
         self.expect_accounted_for(before, log)
         self.expect_end()
+        self.assertEqual(len(self.adieu.found('log-failed', {})), 1)
 
     def test_a_file_that_may_not_grow_stops_nobody(self):
         log = self.path('log')

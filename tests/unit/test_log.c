@@ -77,7 +77,8 @@ ssize_t write(int fd, const void *bytes, size_t len)
 {
 	struct step step = { 0 };
 
-	if (script.test != 0 && !pthread_equal(script.test, pthread_self())) {
+	if (fd != STDERR_FILENO && script.test != 0 &&
+	    !pthread_equal(script.test, pthread_self())) {
 		script_count_signals();
 		script.inside += ((const char *)bytes)[len - 1] != '\n';
 		step = script_next();
@@ -304,6 +305,57 @@ START_TEST(an_error_that_stays_is_not_tried_again_without_need)
 }
 END_TEST
 
+/* From here on; returns where it can be read, once the log is closed. */
+static int catch_stderr(int *saved)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	*saved = dup(STDERR_FILENO);
+	ck_assert_int_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+	(void)close(ends[1]);
+	return ends[0];
+}
+
+static void expect_stderr(int caught, int saved, const char *text)
+{
+	char room[1024] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	ck_assert_int_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+	(void)close(saved);
+	while ((n = read(caught, room + len, sizeof(room) - 1 - len)) > 0)
+		len += (size_t)n;
+	(void)close(caught);
+	ck_assert_str_eq(room, text);
+}
+
+START_TEST(a_file_that_takes_nothing_is_told_on_stderr_each_time_that_begins)
+{
+	const struct step steps[] = { { 0, ENOSPC }, { 0, ENOSPC }, { 0 }, { 0 }, { 0, EIO } };
+	char wanted[512];
+	int saved;
+	int caught = catch_stderr(&saved);
+
+	script_play(steps, 5);
+	open_log();
+	for (unsigned n = 1; n <= 2; n++) {
+		log_n(n);
+		script_await_calls(n);
+	}
+	log_n(3);
+	script_await_calls(4); /* that two are missing */
+	log_n(4);
+	log_close();
+	(void)snprintf(wanted, sizeof(wanted),
+	               "level=error event=log-failed log=%s reason=\"No space left on device\"\n"
+	               "level=error event=log-failed log=%s reason=\"Input/output error\"\n",
+	               path, path);
+	expect_stderr(caught, saved, wanted);
+}
+END_TEST
+
 START_TEST(what_tells_of_losses_and_is_lost_is_told_again)
 {
 	const struct step steps[] = { { 0, ENOSPC }, { 0, ENOSPC }, { 0 }, { 0, ENOSPC }, { 0 } };
@@ -467,6 +519,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_line_cut_by_an_error_is_ended_and_what_was_lost_is_told, 0,
 	                    (int)(sizeof(errors) / sizeof(errors[0])));
 	tcase_add_test(tcase, an_error_that_stays_is_not_tried_again_without_need);
+	tcase_add_test(tcase, a_file_that_takes_nothing_is_told_on_stderr_each_time_that_begins);
 	tcase_add_test(tcase, what_tells_of_losses_and_is_lost_is_told_again);
 	tcase_add_test(tcase, a_full_queue_drops_counts_and_tells);
 	tcase_add_test(tcase, what_was_dropped_is_told_as_soon_as_there_is_room);
