@@ -78,15 +78,32 @@ static void daemon_let_heir_serve(struct daemon *daemon)
 	explicit_bzero(&answer, sizeof(answer));
 }
 
+/* It has still to put away what it has made: a Unix socket may be where a reload wants one. */
+static void daemon_remember_reason(struct daemon *daemon, const struct upgrade_word *word)
+{
+	(void)snprintf(daemon->heir.reason, sizeof(daemon->heir.reason), "%s",
+	               *word->reason != '\0' ? word->reason : strerror(word->error));
+}
+
+static void daemon_outlive_failed_heir(struct daemon *daemon)
+{
+	char reason[UPGRADE_REASON_ROOM];
+
+	(void)snprintf(reason, sizeof(reason), "%s",
+	               *daemon->heir.reason != '\0'
+	                       ? daemon->heir.reason
+	                       : "the new process ended without a word; what it wrote to standard "
+	                         "error may say why");
+	daemon_outlive_heir(daemon, reason);
+}
+
 static void daemon_obey_heir(struct daemon *daemon, const struct upgrade_word *word)
 {
 	switch (word->what) {
 	case UPGRADE_ASKS:   daemon_let_heir_serve(daemon); return;
 	case UPGRADE_READY:  daemon_make_way(daemon); return;
-	case UPGRADE_FAILED: daemon_outlive_heir(daemon, strerror(word->error)); return;
-	case UPGRADE_ENDED:
-		daemon_outlive_heir(daemon, "the new process ended; its log says why");
-		return;
+	case UPGRADE_FAILED: daemon_remember_reason(daemon, word); return;
+	case UPGRADE_ENDED:  daemon_outlive_failed_heir(daemon); return;
 	}
 	upgrade_kill(&daemon->heir);
 	daemon_outlive_heir(daemon, "the new process is not adieu");

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "complaint.h"
 #include "config.h"
 #include "daemon.h"
 #include "demo.h"
@@ -78,7 +79,7 @@ static struct arguments main_parse(int argc, char **argv)
 
 static int main_complain(const char *about, const char *reason)
 {
-	(void)fprintf(stderr, "%s: %s\n", about, reason);
+	(void)fprintf(complaints(), "%s: %s\n", about, reason);
 	return EXIT_FAILURE;
 }
 
@@ -127,7 +128,7 @@ static int main_with_inherited(struct config *config, const char *path)
 
 static int main_with_config(enum command command, const char *path)
 {
-	struct config *config = config_load(path, stderr);
+	struct config *config = config_load(path, complaints());
 	int status = EXIT_SUCCESS;
 
 	if (config == NULL)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@
 #include "generation.h"
 
 static const char upgrade_socket_name[] = "ADIEU_UPGRADE_FD";
+
+/* Without a reason, which goes without its NUL. */
+enum { UPGRADE_WORD_LEN = offsetof(struct upgrade_word, reason) };
 
 /* Where our file is, or what has replaced it. False: errno. */
 static bool upgrade_find_program(char room[PATH_MAX])
@@ -132,11 +136,17 @@ static void upgrade_forget_signals(const sigset_t *mask)
 	(void)sigprocmask(SIG_SETMASK, mask, NULL); /* only EINVAL, for a wrong how */
 }
 
-static bool upgrade_say(int fd, enum upgrade_what what, int error)
+/* Or who listens is gone. */
+static void upgrade_send(int fd, const struct upgrade_word *word)
+{
+	(void)send(fd, word, UPGRADE_WORD_LEN + strlen(word->reason), MSG_NOSIGNAL);
+}
+
+static void upgrade_say(int fd, enum upgrade_what what, int error)
 {
 	const struct upgrade_word word = { .what = what, .error = error };
 
-	return send(fd, &word, sizeof(word), MSG_NOSIGNAL) == (ssize_t)sizeof(word);
+	upgrade_send(fd, &word);
 }
 
 static _Noreturn void upgrade_become(const struct upgrade_plan *plan, const sigset_t *mask)
@@ -148,7 +158,7 @@ static _Noreturn void upgrade_become(const struct upgrade_plan *plan, const sigs
 		(void)fcntl(plan->fds[i], F_SETFD, 0); /* it is open */
 	(void)fcntl(plan->socket, F_SETFD, 0);
 	(void)execve(plan->program, arguments, plan->environment.list);
-	(void)upgrade_say(plan->socket, UPGRADE_FAILED, errno); /* else we have ended */
+	upgrade_say(plan->socket, UPGRADE_FAILED, errno);
 	_exit(127);
 }
 
@@ -267,11 +277,13 @@ static int upgrade_beget(struct upgrade_heir *heir, struct upgrade_plan *plan,
 
 bool upgrade_hear(const struct upgrade_heir *heir, struct upgrade_word *word)
 {
-	ssize_t n = recv(heir->fd, word, sizeof(*word), MSG_DONTWAIT);
+	ssize_t n;
 
+	*word = (struct upgrade_word){ .error = 0 }; /* the reason's end is not sent */
+	n = recv(heir->fd, word, sizeof(*word) - 1, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
-	if (n != (ssize_t)sizeof(*word))
+	if (n < UPGRADE_WORD_LEN)
 		*word = (struct upgrade_word){ .what = UPGRADE_ENDED };
 	return true;
 }
@@ -349,7 +361,7 @@ enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer)
 	*answer = (struct upgrade_answer){ .yes = 0 };
 	if (fd < 0)
 		return UPGRADE_ALONE;
-	(void)upgrade_say(fd, UPGRADE_ASKS, 0); /* an answer may be there in any case */
+	upgrade_say(fd, UPGRADE_ASKS, 0); /* an answer may be there in any case */
 	do
 		n = recv(fd, answer, sizeof(*answer), 0);
 	/* Who closes with our question unread resets; what it said before follows. */
@@ -361,13 +373,25 @@ enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer)
 	return answer->yes != 0 ? UPGRADE_YES : UPGRADE_NO;
 }
 
+void upgrade_complain(const char *reason, size_t len)
+{
+	struct upgrade_word word = { .what = UPGRADE_FAILED };
+	const int fd = upgrade_find_socket();
+
+	if (len >= sizeof(word.reason))
+		len = sizeof(word.reason) - 1;
+	memcpy(word.reason, reason, len);
+	if (fd >= 0)
+		upgrade_send(fd, &word);
+}
+
 void upgrade_finish(void)
 {
 	const int fd = upgrade_find_socket();
 
 	if (fd < 0)
 		return;
-	(void)upgrade_say(fd, UPGRADE_READY, 0); /* or who started us is gone */
+	upgrade_say(fd, UPGRADE_READY, 0);
 	(void)close(fd);
 	(void)unsetenv(upgrade_socket_name); /* cannot fail */
 }

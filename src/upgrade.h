@@ -30,25 +30,29 @@
 
 struct generation;
 
+enum { UPGRADE_REASON_ROOM = 512 };
+
 /* The other process, as we see it. */
 struct upgrade_heir {
 	int fd;   /* where it speaks; -1: there is none */
 	int pidfd;              /* -1: the kernel has no such thing */
 	pid_t pid;
 	bool serves;            /* it was told yes, and may have clients */
+	char reason[UPGRADE_REASON_ROOM]; /* for its end, as it gave it; empty: it did not */
 };
 
 /* What it says. */
 enum upgrade_what {
 	UPGRADE_ASKS,
 	UPGRADE_READY,
-	UPGRADE_FAILED,         /* it could not be started */
-	UPGRADE_ENDED,          /* without a word */
+	UPGRADE_FAILED, /* it could not be started, or gives up: why, before it ends */
+	UPGRADE_ENDED,
 };
 
 struct upgrade_word {
 	enum upgrade_what what;
-	int error;              /* errno; UPGRADE_FAILED only */
+	int error; /* errno, of UPGRADE_FAILED without a reason */
+	char reason[UPGRADE_REASON_ROOM]; /* UPGRADE_FAILED only */
 };
 
 enum { UPGRADE_SECRETS_ROOM = 480 };
@@ -56,8 +60,8 @@ enum { UPGRADE_SECRETS_ROOM = 480 };
 /* What it is told. It holds secrets: whoever had it wipes it. */
 struct upgrade_answer {
 	uint32_t yes;
-	uint32_t len;           /* of secrets */
-	uint64_t rotate_at;     /* when to change them, by poller_now() */
+	uint32_t len; /* of secrets */
+	uint64_t rotate_at; /* when to change them, by poller_now() */
 	unsigned char secrets[UPGRADE_SECRETS_ROOM];
 };
 
@@ -88,11 +92,14 @@ void upgrade_let_go(struct upgrade_heir *heir);
 enum upgrade_verdict {
 	UPGRADE_YES,
 	UPGRADE_NO,
-	UPGRADE_ALONE,          /* nobody is there to ask */
+	UPGRADE_ALONE, /* nobody is there to ask */
 };
 
 /* Before anybody is accepted; waits. With UPGRADE_YES there is an answer to be wiped. */
 enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer);
+
+/* Before it ends: why it does, in so many bytes; what is too long is cut. */
+void upgrade_complain(const char *reason, size_t len);
 
 /* All workers accept. */
 void upgrade_finish(void);

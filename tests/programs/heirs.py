@@ -105,7 +105,7 @@ class Late(upgrade.Checks):
         self.start_with_pipe('off')
         os.kill(self.ask(), signal.SIGKILL)
         self.adieu.wait('upgrade', result='failed',
-                        reason='the new process ended; its log says why')
+                        reason=upgrade.WITHOUT_A_WORD)
         self.expect_echo(self.connect())
         self.unblock()
         self.upgrade()
@@ -227,7 +227,7 @@ class Late(upgrade.Checks):
         self.expect_echo(self.connect())
         os.kill(heir, signal.SIGKILL)
         self.adieu.wait('upgrade', result='failed',
-                        reason='the new process ended; its log says why')
+                        reason=upgrade.WITHOUT_A_WORD)
         self.expect_echo(self.connect())
 
     def test_one_serves_whoever_is_first_and_nobody_is_refused_or_cut(self):

@@ -4,6 +4,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,9 @@ import subprocess
 import threading
 
 import harness
+
+WITHOUT_A_WORD = ('the new process ended without a word; what it wrote to standard error may say '
+                  'why')
 
 
 class Checks(harness.Checks):
@@ -134,15 +138,45 @@ class Upgrade(Checks):
     def test_a_program_that_does_not_start_changes_nothing(self):
         config = self.listener('a', self.backend.address)
         self.adieu = self.start(config)
-        pathlib.Path(self.path('adieu.conf')).write_text('nonsense')
+        path = self.path('adieu.conf')
+        pathlib.Path(path).write_text(config + 'nonsense = 1\nmore = 2\n')
         self.adieu.process.send_signal(signal.SIGUSR2)
-        self.adieu.wait('upgrade', result='failed')
+        [said] = self.adieu.wait('upgrade', result='failed')
+        self.assertRegex(said['reason'], rf'^{path}:[0-9]+: \[listener:a\] nonsense: ')
         self.expect_echo(self.connect())
+        pathlib.Path(path).write_text('[global]\nworkers = 7\n' + config)
+        self.adieu.process.send_signal(signal.SIGUSR2)
+        said = self.adieu.wait('upgrade', result='failed', count=2)[1]
+        self.assertIn('7', said['reason'])
+        self.expect_echo(self.connect())
+
+    def test_the_old_ones_log_says_why_the_new_one_does_not_start(self):
+        """The new one's own may be a file that it cannot open, and its stderr nobody's."""
+        log = pathlib.Path(self.path('log'))
+        config = (f'[global]\nlog = file:{log}\ncore-dumps = yes\n'
+                  + self.plain_listener('a', self.backend.address))
+        pathlib.Path(self.path('adieu.conf')).write_text(config)
+        process = subprocess.Popen([harness.ADIEU, '-c', self.path('adieu.conf')],
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+
+        def says(words):
+            harness.wait_until(lambda: log.exists() and re.search(words, log.read_text()), words)
+
+        says('event=ready')
+        with socket.create_server(('127.0.0.1', 0)) as taken:
+            address = '127.0.0.1:%d' % taken.getsockname()[1]
+            pathlib.Path(self.path('adieu.conf')).write_text(
+                config + self.plain_listener('b', self.backend.address).replace(
+                    '127.0.0.1:0', address))
+            process.send_signal(signal.SIGUSR2)
+            says('event=upgrade result=failed reason=".*cannot listen on '
+                 f'{address}: Address already in use" pid=')
         pathlib.Path(self.path('adieu.conf')).write_text(
-            '[global]\nworkers = 7\n' + config)
-        self.adieu.process.send_signal(signal.SIGUSR2)
-        self.adieu.wait('upgrade', result='failed', count=2)
-        self.expect_echo(self.connect())
+            config.replace(f'file:{log}', 'file:/nowhere/log'))
+        process.send_signal(signal.SIGUSR2)
+        says('reason=".*cannot open log /nowhere/log: No such file or directory" pid=')
 
     def test_a_program_that_is_gone_changes_nothing(self):
         os.unlink(self.start_copy(self.listener('a', self.backend.address)))
