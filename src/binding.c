@@ -265,16 +265,32 @@ void binding_adopt(struct binding *binding)
 		binding->made = binding->bound.any.sa_family == AF_UNIX;
 }
 
-void binding_log(const struct binding *binding, const struct listener_config *listener)
+static void binding_log_address(const struct binding *binding, struct log_line *line,
+                                const struct listener_config *listener)
 {
 	const struct address *address = &binding->bound;
 	char text[ADDRESS_TEXT_ROOM];
+
+	log_text(line, "listener", listener->name);
+	log_text(line, "address", address_text(&address->any, address->len, text));
+}
+
+void binding_log(const struct binding *binding, const struct listener_config *listener)
+{
 	struct log_line line;
 
 	log_begin(&line, LEVEL_INFO, "listen");
-	log_text(&line, "listener", listener->name);
-	log_text(&line, "address", address_text(&address->any, address->len, text));
+	binding_log_address(binding, &line, listener);
 	log_text(&line, "mode", listener->mode == LISTENER_TLS ? "tls" : "tcp");
+	log_end(&line);
+}
+
+void binding_log_end(const struct binding *binding, const struct listener_config *listener)
+{
+	struct log_line line;
+
+	log_begin(&line, LEVEL_INFO, "listen-ended");
+	binding_log_address(binding, &line, listener);
 	log_end(&line);
 }
 

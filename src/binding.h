@@ -50,6 +50,8 @@ void binding_adopt(struct binding *binding);
 
 /* Says in the log where listener listens; a port that the kernel chose included. */
 void binding_log(const struct binding *binding, const struct listener_config *listener);
+/* And where it does not any more. */
+void binding_log_end(const struct binding *binding, const struct listener_config *listener);
 
 /* The address as it is bound; borrowed. */
 const struct address *binding_address(const struct binding *binding);

@@ -320,7 +320,7 @@ void daemon_settle(struct daemon *daemon)
 	if (old != NULL)
 		daemon_move_log(&generation_config(old)->log, &daemon_config(daemon)->log);
 	log_set_level(daemon_config(daemon)->log.level);
-	generation_log(daemon->generation);
+	generation_log(daemon->generation, old);
 	daemon_warn_of_keylog(daemon_config(daemon));
 	if (old == NULL) {
 		daemon_say_ready(daemon);

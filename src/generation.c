@@ -297,14 +297,39 @@ void generation_adopt(const struct generation *generation)
 		binding_adopt(generation->bindings[i]);
 }
 
-void generation_log(const struct generation *generation)
+/* Whose it is; NULL: nobody's, here. */
+static const struct listener_config *generation_find_owner(const struct generation *generation,
+                                                           const struct binding *binding)
 {
 	const struct config *config = generation->config;
 	size_t n = 0;
 
 	for (size_t i = 0; i < config->n_listeners; i++)
 		for (size_t k = 0; k < config->listeners[i]->n_binds; k++)
-			binding_log(generation->bindings[n++], config->listeners[i]);
+			if (generation->bindings[n++] == binding)
+				return config->listeners[i];
+	return NULL;
+}
+
+static void generation_log_binding(const struct generation *generation,
+                                   const struct generation *previous, const struct binding *binding)
+{
+	const struct listener_config *owner = generation_find_owner(generation, binding);
+	const struct listener_config *before =
+		previous != NULL ? generation_find_owner(previous, binding) : NULL;
+
+	if (before == NULL || before->mode != owner->mode || strcmp(before->name, owner->name) != 0)
+		binding_log(binding, owner);
+}
+
+void generation_log(const struct generation *generation, const struct generation *previous)
+{
+	for (size_t i = 0; i < generation->n_bindings; i++)
+		generation_log_binding(generation, previous, generation->bindings[i]);
+	for (size_t i = 0; previous != NULL && i < previous->n_bindings; i++)
+		if (!generation_has(generation, previous->bindings[i]))
+			binding_log_end(previous->bindings[i],
+			                generation_find_owner(previous, previous->bindings[i]));
 	generation_log_certificates(generation);
 }
 

@@ -47,8 +47,8 @@ void generation_disown(const struct generation *generation);
 /* What was inherited is ours: until then it is that of the process before us. */
 void generation_adopt(const struct generation *generation);
 
-/* Says in the log where it listens. */
-void generation_log(const struct generation *generation);
+/* Says in the log where it listens and previous (NULL: there is none) did not, and the reverse. */
+void generation_log(const struct generation *generation, const struct generation *previous);
 
 /*
  * For the main thread, when all workers have turned to another, or it never

@@ -125,6 +125,26 @@ class Reload(harness.Checks):
         self.expect_good_end(client)
         self.adieu.wait('relay', listener='goes', **harness.CLEAN)
 
+    def test_only_what_comes_and_goes_is_told_of_addresses(self):
+        stays = self.listener('stays', self.backend.address)
+        named = self.plain_listener('named', self.backend.address)
+        goes = self.plain_listener('goes', self.backend.address)
+        path = self.path('socket')
+        self.adieu = self.start(stays, named, goes)
+        address = {name: self.adieu.found('listen', {'listener': name})[0]['address']
+                   for name in ('stays', 'named', 'goes')}
+        self.reload(stays, named.replace(':named', ':renamed'),
+                    self.plain_listener('new', self.backend.address).replace(
+                        'bind = 127.0.0.1:0', f'bind = unix:{path}'))
+        told = [(event['event'], event['listener'], event['address'], event.get('mode'))
+                for event in self.adieu.events if event['event'].startswith('listen')][3:]
+        self.assertEqual(told, [('listen', 'renamed', address['named'], 'tcp'),
+                                ('listen', 'new', f'unix:{path}', 'tcp'),
+                                ('listen-ended', 'goes', address['goes'], None)])
+        self.reload(stays)
+        self.assertEqual(len(self.adieu.found('listen', {})), 5)
+        self.assertEqual(len(self.adieu.found('listen-ended', {})), 3)
+
     def test_settings_are_those_of_when_a_relay_began(self):
         other = harness.EchoBackend()
         self.addCleanup(other.stop)
