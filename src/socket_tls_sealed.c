@@ -56,7 +56,7 @@ static bool sealed_update(struct socket_tls *tls)
 		return true;
 	tls->sealed.update_due = false;
 	return sealed_say(tls, TLS_CONTENT_HANDSHAKE, message, sizeof(message)) &&
-	       tls_keys_update(tls->keys, &tls->keys->out);
+	       tls_record_update(tls_io_ciphers(tls->io), tls->keys, &tls->keys->out);
 }
 
 static bool sealed_write(struct socket_tls *tls, const unsigned char *data, size_t len, bool last)
@@ -143,7 +143,7 @@ static bool sealed_take_update(struct socket_tls *tls, const uint8_t *data, size
 		return sealed_fault(tls, SSL_AD_ILLEGAL_PARAMETER);
 	if (message[4] == 1)
 		sealed->update_due = true;
-	return tls_keys_update(tls->keys, &tls->keys->in) ||
+	return tls_record_update(tls_io_ciphers(tls->io), tls->keys, &tls->keys->in) ||
 	       sealed_fault(tls, SSL_AD_INTERNAL_ERROR);
 }
 

@@ -67,7 +67,10 @@ bool tls_keys_derive_12(struct tls_keys *keys, enum tls_suite suite,
 /* Wipes keys that calloc(3) made room for; NULL is fine. */
 void tls_keys_free(struct tls_keys *keys);
 
-/* TLS 1.3: one of the two is followed by its next one. False: out of memory. */
+/*
+ * TLS 1.3: one of the two is followed by its next one. False: out of memory. For one that has
+ * been computed with, tls_record_update().
+ */
 bool tls_keys_update(struct tls_keys *keys, struct tls_key *key);
 
 #endif

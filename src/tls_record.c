@@ -94,6 +94,12 @@ void tls_ciphers_forget(struct tls_ciphers *ciphers, const struct tls_keys *keys
 	}
 }
 
+bool tls_record_update(struct tls_ciphers *ciphers, struct tls_keys *keys, struct tls_key *key)
+{
+	tls_ciphers_forget(ciphers, keys);
+	return tls_keys_update(keys, key);
+}
+
 static bool tls_is_explicit(const struct tls_keys *keys)
 {
 	return !keys->is_tls13 && keys->suite != TLS_CHACHA20_POLY1305;

@@ -38,6 +38,11 @@ void tls_ciphers_free(struct tls_ciphers *ciphers);
 bool tls_ciphers_have(const struct tls_ciphers *ciphers, enum tls_suite suite);
 /* These keys are not needed any more, and whoever looks into memory is not to find them. */
 void tls_ciphers_forget(struct tls_ciphers *ciphers, const struct tls_keys *keys);
+/*
+ * TLS 1.3: one of the two, keys->in or keys->out, is followed by its next one, and it is not
+ * to be found any more. False: out of memory.
+ */
+bool tls_record_update(struct tls_ciphers *ciphers, struct tls_keys *keys, struct tls_key *key);
 
 /*
  * Makes a record of type of len bytes, at most TLS_PLAIN_MOST, in out, which

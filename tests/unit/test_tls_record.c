@@ -5,7 +5,9 @@
  */
 #include "tls_record.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include <openssl/core_dispatch.h>
 #include <openssl/crypto.h>
@@ -21,6 +23,69 @@ static struct tls_ciphers *ciphers;
 static struct tls_keys keys;
 static uint8_t record[ROOM];
 static uint8_t out[ROOM];
+
+/* ---- OpenSSL's memory, to look for keys in ---- */
+
+struct block {
+	LIST_ENTRY(block) link;
+	size_t len;
+	_Alignas(16) uint8_t bytes[];
+};
+
+static LIST_HEAD(, block) blocks = LIST_HEAD_INITIALIZER(blocks);
+
+static struct block *block_of(void *bytes)
+{
+	return (struct block *)(void *)((uint8_t *)bytes - sizeof(struct block));
+}
+
+static void block_free(void *bytes, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (bytes == NULL)
+		return;
+	LIST_REMOVE(block_of(bytes), link);
+	free(block_of(bytes));
+}
+
+static void *block_new(size_t len, const char *file, int line)
+{
+	struct block *block = calloc(1, sizeof(*block) + len);
+
+	(void)file;
+	(void)line;
+	if (block == NULL)
+		return NULL;
+	block->len = len;
+	LIST_INSERT_HEAD(&blocks, block, link);
+	return block->bytes;
+}
+
+static void *block_resize(void *bytes, size_t len, const char *file, int line)
+{
+	const size_t before = bytes != NULL ? block_of(bytes)->len : 0;
+	void *resized = len > 0 ? block_new(len, file, line) : NULL;
+
+	if (resized == NULL && len > 0)
+		return NULL;
+	if (resized != NULL && before > 0)
+		memcpy(resized, bytes, before < len ? before : len);
+	block_free(bytes, file, line);
+	return resized;
+}
+
+static bool openssl_has(const uint8_t *key, size_t len)
+{
+	struct block *block;
+
+	LIST_FOREACH(block, &blocks, link)
+	if (memmem(block->bytes, block->len, key, len) != NULL)
+		return true;
+	return false;
+}
+
+/* ---- */
 
 static size_t bytes(const char *digits, uint8_t *room)
 {
@@ -256,6 +321,29 @@ START_TEST(the_next_key_is_another_one_and_begins_anew)
 }
 END_TEST
 
+START_TEST(the_key_before_the_next_one_is_not_to_be_found)
+{
+	struct tls_keys other;
+	struct tls_opened opened;
+	uint8_t before[TLS_KEY_MOST];
+	size_t len;
+
+	set_up_mirror(2 * _i, &other);
+	len = tls_suite_key_len(keys.suite);
+	memcpy(before, keys.out.key, len);
+	(void)tls_record_seal(ciphers, &keys, TLS_CONTENT_DATA, "one", 3, record);
+	ck_assert_int_eq(tls_record_open(ciphers, &other, record, out, &opened), 0);
+	/* AES may keep it in another form. */
+	ck_assert(keys.suite != TLS_CHACHA20_POLY1305 || openssl_has(before, len));
+	ck_assert(tls_record_update(ciphers, &keys, &keys.out));
+	ck_assert(tls_record_update(ciphers, &other, &other.in));
+	ck_assert(!openssl_has(before, len));
+	(void)tls_record_seal(ciphers, &keys, TLS_CONTENT_DATA, "two", 3, record);
+	ck_assert_int_eq(tls_record_open(ciphers, &other, record, out, &opened), 0);
+	ck_assert_mem_eq(out, "two", 3);
+}
+END_TEST
+
 START_TEST(keys_that_were_forgotten_are_set_anew)
 {
 	struct tls_keys other;
@@ -340,6 +428,9 @@ int main(void)
 	TCase *mirror = tcase_create("both ends");
 	TCase *strict = tcase_create("a strict library");
 
+	/* Before OpenSSL has any. */
+	if (CRYPTO_set_mem_functions(block_new, block_resize, block_free) != 1)
+		return EXIT_FAILURE;
 	tcase_add_checked_fixture(trace, set_up_trace, tear_down);
 	tcase_add_test(trace, keys_are_those_of_the_trace);
 	tcase_add_test(trace, the_clients_records_are_opened);
@@ -352,6 +443,7 @@ int main(void)
 	tcase_add_loop_test(mirror, no_nonce_is_used_twice, 0, KINDS);
 	tcase_add_loop_test(mirror, what_cannot_be_a_record_is_refused_by_its_header, 0, KINDS);
 	tcase_add_test(mirror, the_next_key_is_another_one_and_begins_anew);
+	tcase_add_loop_test(mirror, the_key_before_the_next_one_is_not_to_be_found, 0, TLS_SUITES);
 	tcase_add_loop_test(mirror, keys_that_were_forgotten_are_set_anew, 0, KINDS);
 	suite_add_tcase(suite, mirror);
 	tcase_add_checked_fixture(strict, NULL, tear_down);
