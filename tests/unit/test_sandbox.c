@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -153,6 +156,33 @@ START_CONFINED_TEST(nobody_is_believed_who_says_so_without_it)
 }
 END_TEST
 
+/* Of somebody else, as a service manager's: it lets everything pass. */
+static void enter_foreign_filter(void)
+{
+	struct sock_filter pass = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	const struct sock_fprog filter = { .len = 1, .filter = &pass };
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1UL, 0UL, 0UL, 0UL), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0UL, 0UL), 0);
+}
+
+/* What Landlock alone keeps the main thread from. */
+static int try_to_truncate(void)
+{
+	return errno_of(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+}
+
+START_CONFINED_TEST(nobody_is_believed_who_says_so_under_a_filter_of_somebody_else)
+{
+	ck_assert_int_eq(errno_of(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+	enter_foreign_filter();
+	ck_assert_int_eq(setenv("ADIEU_SANDBOX", ADIEU_VERSION " seccomp landlock", 1), 0);
+	ck_assert_ptr_null(sandbox_begin(true));
+	ck_assert_uint_eq(count_filters(), 1 + HAVE_SECCOMP);
+	if (sandbox_landlock_version() >= 3)
+		ck_assert_int_eq(try_to_truncate(), EACCES);
+}
+
 START_CONFINED_TEST(who_cannot_be_confined_for_want_of_descriptors_does_not_start)
 {
 	struct rlimit none;
@@ -249,6 +279,7 @@ int main(void)
 	tcase_add_test(tcase, upgrades_to_the_same_version_add_nothing);
 	tcase_add_test(tcase, an_upgrade_to_another_version_adds_its_own);
 	tcase_add_test(tcase, nobody_is_believed_who_says_so_without_it);
+	tcase_add_test(tcase, nobody_is_believed_who_says_so_under_a_filter_of_somebody_else);
 	tcase_add_loop_test(tcase, who_cannot_be_confined_for_want_of_descriptors_does_not_start, 0,
 	                    2);
 	tcase_add_loop_test(tcase, a_logger_of_the_systems_that_is_restarted_is_found_again, 0, 2);
