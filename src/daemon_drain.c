@@ -60,8 +60,7 @@ static void daemon_show_drain(struct daemon *daemon, const char *doing)
  */
 static void daemon_ask_for_time(uint64_t milliseconds)
 {
-	notify("EXTEND_TIMEOUT_USEC=%llu",
-	       (unsigned long long)(milliseconds + DRAIN_SPARE_MS) * 1000);
+	notify_extend_timeout(milliseconds + DRAIN_SPARE_MS);
 }
 
 /* ---- how it goes ---- */

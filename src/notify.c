@@ -60,6 +60,14 @@ void notify_reloading(const char *status)
 	       status);
 }
 
+void notify_extend_timeout(uint64_t milliseconds)
+{
+	const uint64_t most = INT64_MAX;
+	const uint64_t usec = milliseconds <= most / 1000 ? milliseconds * 1000 : most;
+
+	notify("EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)usec);
+}
+
 void notify_stretch_watchdog(uint64_t milliseconds)
 {
 	if (notify_watchdog() > 0)

@@ -17,6 +17,9 @@ void notify(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "RELOADING=1" with the time it wants. */
 void notify_reloading(const char *status);
 
+/* What is under way may take so long from now on; what is too long to be told is very long. */
+void notify_extend_timeout(uint64_t milliseconds);
+
 /* Milliseconds within which WATCHDOG=1 is due again; 0: nobody waits for it. */
 uint64_t notify_watchdog(void);
 

@@ -93,6 +93,17 @@ class Drain(harness.Checks):
             with self.assertRaises(ConnectionResetError):
                 self.fail(f'{client.recv(1)} instead of a reset')
 
+    def test_a_deadline_that_nobody_lives_to_see_is_no_short_one_for_the_service_manager(self):
+        # One that does not fit is not to come out as one that is over at once.
+        for timeout, told in ('18446744073709552ms', 2 ** 63 - 1), ('106751d', 9223286410000000):
+            with self.subTest(timeout=timeout):
+                self.begin(1, f'drain-timeout = {timeout}')
+                self.expect_words(f'EXTEND_TIMEOUT_USEC={told}',
+                                  'STATUS=Draining: 1 of 1 connections left')
+                self.exchange(self.clients[0])
+                self.adieu.process.send_signal(signal.SIGTERM)
+                self.expect_words('STATUS=Cutting: 1 of 1 connections left', 'STATUS=Stopped')
+
     def test_so_is_a_second_signal(self):
         self.begin(1, 'drain-timeout = off')
         self.expect_words('EXTEND_TIMEOUT_USEC=130000000',
