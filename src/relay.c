@@ -329,8 +329,10 @@ static bool relay_open_client(struct relay *relay, int fd)
 
 	relay->client = tls == NULL ? socket_plain_new(fd)
 	                            : socket_tls_accept(tls, relay->worker->tls_io, fd);
-	return relay->client != NULL &&
-	       socket_watch(relay->client, &relay->worker->poller, true, relay_wake, relay);
+	if (relay->client == NULL)
+		return false;
+	socket_set_family(relay->client, relay->peer.any.sa_family);
+	return socket_watch(relay->client, &relay->worker->poller, true, relay_wake, relay);
 }
 
 bool relay_start(struct listener *listener, struct worker *worker, int fd,

@@ -39,6 +39,7 @@ static enum relay_verdict relay_refuse(struct relay *relay)
 
 static bool relay_watch_backend(struct relay *relay)
 {
+	socket_set_family(relay->backend, relay->server->any.sa_family);
 	if (socket_watch(relay->backend, &relay->worker->poller, false, relay_wake, relay))
 		return true;
 	socket_free(relay->backend);

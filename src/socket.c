@@ -75,6 +75,12 @@ bool socket_watch(struct socket *sock, struct poller *poller, bool connected, so
 	return sock->watched;
 }
 
+void socket_set_family(struct socket *sock, int family)
+{
+	/* recv(2) stops behind what descriptors came with, which are closed: see unix(7). */
+	sock->wary = sock->wary || family == AF_UNIX;
+}
+
 static void socket_drop_queue(struct socket *sock)
 {
 	sock->dropped += sock->out.len;

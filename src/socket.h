@@ -106,6 +106,9 @@ void socket_set_fragile(int fd, bool fragile);
 /* The first of them, for one that is open. */
 void socket_keep_alive(const struct socket *sock, uint64_t keepalive);
 
+/* Of its peer's address, as AF_UNIX: what its kind does not matter for, and reading does. */
+void socket_set_family(struct socket *sock, int family);
+
 /*
  * Registers with poller, for the life of the socket. A connected one may be
  * written to at once. False: out of memory.

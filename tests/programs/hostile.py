@@ -3,6 +3,9 @@
 """Clients and servers that go to the limits of TLS, or beyond."""
 
 import contextlib
+import os
+import select
+import signal
 import socket
 import ssl
 import struct
@@ -125,6 +128,106 @@ class Hostile(harness.Checks):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         client.close()
         self.adieu.wait('relay', client_end='fin', backend_end='sink-gone')
+
+
+class Descriptors(harness.Checks):
+    """Passed along with what is said on a Unix socket; a read stops there, whatever follows."""
+
+    def setUp(self):
+        super().setUp()
+        self.backend = harness.EchoBackend()
+        self.addCleanup(self.backend.stop)
+
+    def start_at_path(self, listener):
+        self.adieu = self.start(listener.replace('127.0.0.1:0', f'unix:{self.path("front")}'))
+
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(harness.PATIENCE)
+        client.connect(self.path('front'))
+        return client
+
+    def say_in_pieces(self, sender, *pieces):
+        """So that adieu finds all of them at once, each with a descriptor but for the last."""
+        process = self.adieu.process
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        left, passed = os.pipe()
+        self.addCleanup(os.close, left)
+        for piece in pieces[:-1]:
+            socket.send_fds(sender, [piece], [passed])
+        sender.sendall(pieces[-1])
+        os.close(passed)
+        process.send_signal(signal.SIGCONT)
+        return left
+
+    def expect_closed(self, left):
+        self.assertTrue(select.select([left], [], [], harness.PATIENCE)[0])
+        self.assertEqual(os.read(left, 1), b'')
+
+    def test_those_of_a_plain_client_are_closed_and_what_follows_is_carried(self):
+        self.start_at_path(self.plain_listener('a', self.backend.address))
+        client = self.connect()
+        left = self.say_in_pieces(client, b'one', b'two', b'six')
+        self.assertEqual(client.recv(9, socket.MSG_WAITALL), b'onetwosix')
+        self.expect_closed(left)
+
+    def test_those_of_a_tls_client_are_closed_and_what_follows_is_carried(self):
+        self.start_at_path(self.listener('a', self.backend.address))
+        client = self.connect()
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl.create_default_context(cafile=self.cert).wrap_bio(
+            came, goes, server_hostname='localhost')
+
+        def do(what, *arguments):
+            while True:
+                try:
+                    return what(*arguments)
+                except ssl.SSLWantReadError:
+                    client.sendall(goes.read())
+                    came.write(client.recv(65536))
+
+        do(tls.do_handshake)
+        client.sendall(goes.read())
+
+        def seal(data):
+            tls.write(data)
+            return goes.read()
+
+        for _ in range(3):      # in OpenSSL's hands, and in ours
+            first, second = seal(b'one'), seal(b'two')
+            left = self.say_in_pieces(client, first, second[:9], second[9:])
+            got = b''
+            while len(got) < 6:
+                got += do(tls.read, 6)
+            self.assertEqual(got, b'onetwo')
+            self.expect_closed(left)
+
+    def test_those_of_a_server_are_closed_and_what_follows_is_carried(self):
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(self.path('back'))
+            server.listen()
+            server.settimeout(harness.PATIENCE)
+            self.start_at_path(self.plain_listener('a', f'unix:{self.path("back")}'))
+            client = self.connect()
+            with server.accept()[0] as inner:
+                left = self.say_in_pieces(inner, b'one', b'two', b'six')
+                self.assertEqual(client.recv(9, socket.MSG_WAITALL), b'onetwosix')
+                self.expect_closed(left)
+
+    def test_a_large_amount_among_them_is_carried_to_its_end(self):
+        self.start_at_path(self.plain_listener('a', self.backend.address))
+        client = self.connect()
+        data, got = os.urandom(BULK), bytearray()
+        receiver = threading.Thread(target=lambda: [got.extend(client.recv(65536))
+                                                    for _ in iter(lambda: len(got) < BULK, False)])
+        receiver.start()
+        for begin in range(0, BULK, 16384):
+            part = data[begin:begin + 16384]
+            client.sendall(part[socket.send_fds(client, [part], [0]):])
+        receiver.join()
+        self.assertEqual(got, data)
 
 
 if __name__ == '__main__':
