@@ -71,6 +71,13 @@ static void config_free_route(struct route_config *route)
 	free(route);
 }
 
+static void config_free_draft(struct draft *draft)
+{
+	if (draft != NULL)
+		draft_clear(draft);
+	free(draft);
+}
+
 void config_free(struct config *config)
 {
 	if (config == NULL)
@@ -87,6 +94,7 @@ void config_free(struct config *config)
 	free(config->keylog);
 	free(config->user);
 	free(config->log.path);
+	config_free_draft(config->draft);
 	free(config);
 }
 
@@ -105,6 +113,7 @@ static void config_try_defaults(struct draft *draft)
 			config_fill_key(draft, defaults, &option_rows[i], trial);
 	config_policy_apply(draft, defaults, trial);
 	config_check_versions(draft, defaults, trial);
+	config_check_lists(draft, defaults);
 	config_free_listener(trial);
 }
 
@@ -326,6 +335,7 @@ static void config_build(struct config *config, struct draft *draft)
 		config_check_routed(draft,
 		                    draft_find_named(draft, "listener", config->listeners[i]->name),
 		                    config->listeners[i]);
+	config_check_use(draft, config);
 	if (draft_find_section(draft, "listener") == NULL)
 		draft_fail(draft, 0, "there is no [listener:NAME]");
 }
@@ -361,26 +371,25 @@ static struct config *config_from_draft(struct draft *draft)
 	return config;
 }
 
-struct config *config_read_draft(struct draft *draft, FILE *file, const char *path, FILE *errors)
-{
-	struct config *config = NULL;
-
-	if (draft_read(draft, file))
-		config = config_from_draft(draft);
-	if (draft_report(draft, path, errors)) {
-		config_free(config);
-		config = NULL;
-	}
-	return config;
-}
-
 struct config *config_read(FILE *file, const char *path, FILE *errors)
 {
-	struct draft draft = { 0 };
-	struct config *config = config_read_draft(&draft, file, path, errors);
+	struct draft *draft = calloc(1, sizeof(*draft));
+	struct config *config = NULL;
 
-	draft_clear(&draft);
-	return config;
+	if (draft == NULL) {
+		(void)fprintf(errors, "%s: out of memory\n", path);
+		return NULL;
+	}
+	draft->path = path;
+	if (draft_read(draft, file))
+		config = config_from_draft(draft);
+	if (!draft_report(draft, errors)) {
+		config->draft = draft;
+		return config;
+	}
+	config_free(config);
+	config_free_draft(draft);
+	return NULL;
 }
 
 struct config *config_load(const char *path, FILE *errors)

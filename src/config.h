@@ -17,6 +17,8 @@
 #include "address.h"
 #include "log.h"
 
+struct draft;
+
 enum listener_mode {
 	LISTENER_TLS,
 	LISTENER_TCP,
@@ -206,22 +208,19 @@ struct config {
 	size_t n_backends;
 	struct route_config **routes;
 	size_t n_routes;
+	struct draft *draft; /* what it was made of, for messages with lines, and its warnings */
 };
 
 /*
  * Reads and checks a file. On any error returns NULL after writing every one
  * to errors as "FILE:LINE: [section] key: reason" (or "FILE: reason"), a line
  * each. Addresses are resolved; certificate files are only checked to be
- * readable, not loaded.
+ * readable, not loaded (see generation.h). path has to outlive it.
  */
 struct config *config_load(const char *path, FILE *errors);
 
 /* The same from an open stream; path is used in messages only. */
 struct config *config_read(FILE *file, const char *path, FILE *errors);
-
-/* The same, and draft, all zero before, is what it was made of; the caller's to clear. */
-struct draft;
-struct config *config_read_draft(struct draft *draft, FILE *file, const char *path, FILE *errors);
 
 /* What counts for the clients of listener that are on route; NULL: on none. */
 const struct backend_config *config_backend_of(const struct listener_config *listener,

@@ -275,3 +275,28 @@ void config_check_listener(struct draft *draft, const struct draft_section *sect
 	else
 		check_no_tls(draft, section);
 }
+
+static bool check_is_used(const struct config *config, const char *backend)
+{
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (config->listeners[i]->backend != NULL &&
+		    strcmp(config->listeners[i]->backend->name, backend) == 0)
+			return true;
+	for (size_t i = 0; i < config->n_routes; i++)
+		if (config->routes[i]->backend != NULL &&
+		    strcmp(config->routes[i]->backend->name, backend) == 0)
+			return true;
+	return false;
+}
+
+void config_check_use(struct draft *draft, const struct config *config)
+{
+	for (size_t i = 0; i < draft->n_sections; i++) {
+		const struct draft_section *section = &draft->sections[i];
+
+		if (strcmp(section->kind, "backend") == 0 && section->name != NULL &&
+		    !check_is_used(config, section->name))
+			draft_warn(draft, section, section->line, NULL,
+			           "no listener and no route uses it");
+	}
+}

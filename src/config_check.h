@@ -21,6 +21,13 @@ bool config_key_wants_tls(const char *key);
 void config_check_versions(struct draft *draft, const struct draft_section *section,
                            const struct listener_config *listener);
 
+/* Values that only OpenSSL can judge; of a listener with TLS, or of [defaults], which may be NULL.
+ */
+void config_check_lists(struct draft *draft, const struct draft_section *section);
+
+/* Warns of backends that nobody uses. A route without listeners is an error already. */
+void config_check_use(struct draft *draft, const struct config *config);
+
 void config_check_backend(struct draft *draft, const struct draft_section *section,
                           const struct backend_config *backend);
 

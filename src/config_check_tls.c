@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config_check_impl.h"
+#include "tls_list.h"
 
 /* ---- backends ---- */
 
@@ -135,6 +136,31 @@ static void check_tickets(struct draft *draft, const struct draft_section *secti
 		check_useless(draft, section, "ticket-keys", "is of no use with tickets = no");
 }
 
+void config_check_lists(struct draft *draft, const struct draft_section *section)
+{
+	const char *key;
+
+	for (unsigned i = 0; (key = tls_list_key(i)) != NULL; i++) {
+		const struct draft_entry *entry = draft_find(section, key);
+		char reason[TLS_LIST_REASON_ROOM];
+
+		if (entry == NULL || draft_has_failed(draft, entry->line))
+			continue;
+		switch (tls_list_judge(key, entry->value, reason)) {
+		case TLS_LIST_GOOD: break;
+		case TLS_LIST_WRONG:
+			draft_fail_key(draft, section, entry->line, key, "\"%s\" %s", entry->value,
+			               reason);
+			break;
+		case TLS_LIST_ODD:
+			draft_warn(draft, section, entry->line, key, "\"%s\" %s", entry->value,
+			           reason);
+			break;
+		case TLS_LIST_OUT_OF_MEMORY: draft->out_of_memory = true; break;
+		}
+	}
+}
+
 void check_tls(struct draft *draft, const struct draft_section *section,
                const struct listener_config *listener)
 {
@@ -142,6 +168,7 @@ void check_tls(struct draft *draft, const struct draft_section *section,
 	check_client(draft, section, &listener->client);
 	check_tickets(draft, section, listener);
 	config_check_versions(draft, section, listener);
+	config_check_lists(draft, section);
 }
 
 static const char *const check_tls_keys[] = {

@@ -22,19 +22,20 @@ static void *draft_grow(struct draft *draft, void *array, size_t n, size_t size)
 	return array;
 }
 
-static void draft_add_error(struct draft *draft, unsigned line, char *text)
+/* Takes text; NULL: there was no memory for it. */
+static void draft_remark(struct draft *draft, struct draft_remarks *remarks, unsigned line,
+                         char *text)
 {
-	struct draft_error *errors =
-		draft_grow(draft, draft->errors, draft->n_errors, sizeof(*errors));
+	struct draft_remark *grown = draft_grow(draft, remarks->of, remarks->n, sizeof(*grown));
 
-	if (errors != NULL)
-		draft->errors = errors;
-	if (text == NULL || errors == NULL) {
+	if (grown != NULL)
+		remarks->of = grown;
+	if (text == NULL || grown == NULL) {
 		draft->out_of_memory = true;
 		free(text);
 		return;
 	}
-	draft->errors[draft->n_errors++] = (struct draft_error){ line, text };
+	remarks->of[remarks->n++] = (struct draft_remark){ line, text };
 }
 
 __attribute__((format(printf, 1, 0))) static char *draft_print(const char *format,
@@ -50,7 +51,7 @@ void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	draft_add_error(draft, line, draft_print(format, arguments));
+	draft_remark(draft, &draft->errors, line, draft_print(format, arguments));
 	va_end(arguments);
 }
 
@@ -65,6 +66,23 @@ void draft_fail_key(struct draft *draft, const struct draft_section *section, un
 	va_end(arguments);
 	draft_fail(draft, line, "[%s] %s: %s", section->title, key,
 	           reason != NULL ? reason : "out of memory");
+	free(reason);
+}
+
+void draft_warn(struct draft *draft, const struct draft_section *section, unsigned line,
+                const char *key, const char *format, ...)
+{
+	va_list arguments;
+	char *reason;
+	char *text;
+
+	va_start(arguments, format);
+	reason = draft_print(format, arguments);
+	va_end(arguments);
+	if (reason == NULL || asprintf(&text, "[%s]%s%s: warning: %s", section->title,
+	                               key != NULL ? " " : "", key != NULL ? key : "", reason) < 0)
+		text = NULL;
+	draft_remark(draft, &draft->warnings, line, text);
 	free(reason);
 }
 
@@ -175,20 +193,20 @@ unsigned draft_line_of(const struct draft_section *section, const char *key, siz
 	abort(); /* it comes from somewhere */
 }
 
-/* ---- errors ---- */
+/* ---- errors and warnings ---- */
 
 bool draft_has_failed(const struct draft *draft, unsigned line)
 {
-	for (size_t i = 0; i < draft->n_errors; i++)
-		if (draft->errors[i].line == line)
+	for (size_t i = 0; i < draft->errors.n; i++)
+		if (draft->errors.of[i].line == line)
 			return true;
 	return false;
 }
 
-static int draft_compare_errors(const void *a, const void *b)
+static int draft_compare(const void *a, const void *b)
 {
-	const struct draft_error *left = a;
-	const struct draft_error *right = b;
+	const struct draft_remark *left = a;
+	const struct draft_remark *right = b;
 
 	if (left->line != right->line)
 		return left->line < right->line ? -1 : 1;
@@ -196,26 +214,41 @@ static int draft_compare_errors(const void *a, const void *b)
 }
 
 /* What no message can be lost by: a reader of errors that is gone. */
-static void draft_print_error(const struct draft_error *error, const char *path, FILE *errors)
+static void draft_print_remarks(struct draft_remarks *remarks, const char *path, FILE *errors)
 {
-	if (error->line == 0)
-		(void)fprintf(errors, "%s: %s\n", path, error->text);
-	else
-		(void)fprintf(errors, "%s:%u: %s\n", path, error->line, error->text);
+	if (remarks->n > 0)
+		qsort(remarks->of, remarks->n, sizeof(*remarks->of), draft_compare);
+	for (size_t i = 0; i < remarks->n; i++) {
+		const struct draft_remark *remark = &remarks->of[i];
+
+		if (remark->line == 0)
+			(void)fprintf(errors, "%s: %s\n", path, remark->text);
+		else
+			(void)fprintf(errors, "%s:%u: %s\n", path, remark->line, remark->text);
+	}
 }
 
-bool draft_report(struct draft *draft, const char *path, FILE *errors)
+bool draft_report(struct draft *draft, FILE *errors)
 {
 	/* What is missing now may well be in the file. */
 	if (draft->out_of_memory) {
-		(void)fprintf(errors, "%s: out of memory\n", path);
+		(void)fprintf(errors, "%s: out of memory\n", draft->path);
 		return true;
 	}
-	if (draft->n_errors > 0)
-		qsort(draft->errors, draft->n_errors, sizeof(*draft->errors), draft_compare_errors);
-	for (size_t i = 0; i < draft->n_errors; i++)
-		draft_print_error(&draft->errors[i], path, errors);
-	return draft->n_errors > 0;
+	draft_print_remarks(&draft->errors, draft->path, errors);
+	return draft->errors.n > 0;
+}
+
+void draft_report_warnings(struct draft *draft, FILE *errors)
+{
+	draft_print_remarks(&draft->warnings, draft->path, errors);
+}
+
+static void draft_clear_remarks(struct draft_remarks *remarks)
+{
+	for (size_t i = 0; i < remarks->n; i++)
+		free(remarks->of[i].text);
+	free(remarks->of);
 }
 
 static void draft_clear_section(struct draft_section *section)
@@ -234,10 +267,9 @@ void draft_clear(struct draft *draft)
 {
 	for (size_t i = 0; i < draft->n_sections; i++)
 		draft_clear_section(&draft->sections[i]);
-	for (size_t i = 0; i < draft->n_errors; i++)
-		free(draft->errors[i].text);
+	draft_clear_remarks(&draft->errors);
+	draft_clear_remarks(&draft->warnings);
 	free(draft->sections);
-	free(draft->errors);
 	*draft = (struct draft){ 0 };
 }
 

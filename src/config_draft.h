@@ -30,16 +30,23 @@ struct draft_section {
 	size_t n_entries;
 };
 
-struct draft_error {
+/* An error or a warning. */
+struct draft_remark {
 	unsigned line;          /* 0: the file as a whole */
 	char *text;
 };
 
+struct draft_remarks {
+	struct draft_remark *of;
+	size_t n;
+};
+
 struct draft {
+	const char *path;       /* of the file, for messages; borrowed */
 	struct draft_section *sections;
 	size_t n_sections;
-	struct draft_error *errors;
-	size_t n_errors;
+	struct draft_remarks errors;
+	struct draft_remarks warnings;
 	bool out_of_memory;
 };
 
@@ -52,6 +59,10 @@ void draft_fail(struct draft *draft, unsigned line, const char *format, ...)
 /* An error of a key: "[section] key: reason". */
 void draft_fail_key(struct draft *draft, const struct draft_section *section, unsigned line,
                     const char *key, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* What is no mistake, but hardly meant: "[section] key: warning: reason", or without a key (NULL).
+ */
+void draft_warn(struct draft *draft, const struct draft_section *section, unsigned line,
+                const char *key, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* True when there is an error at this line: what it says cannot be judged further. */
 bool draft_has_failed(const struct draft *draft, unsigned line);
@@ -70,7 +81,9 @@ const struct draft_entry *draft_find(const struct draft_section *section, const 
 unsigned draft_line_of(const struct draft_section *section, const char *key, size_t i);
 
 /* True when there is any error; all are written to errors, in order of lines. */
-bool draft_report(struct draft *draft, const char *path, FILE *errors);
+bool draft_report(struct draft *draft, FILE *errors);
+/* Likewise all warnings. */
+void draft_report_warnings(struct draft *draft, FILE *errors);
 
 /* Frees what it holds. */
 void draft_clear(struct draft *draft);

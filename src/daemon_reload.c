@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config_draft.h"
 #include "daemon_impl.h"
 #include "inherited.h"
 #include "log.h"
@@ -201,6 +202,19 @@ static void daemon_note_unchanged(const char *key, bool changed)
 	log_end(&line);
 }
 
+static void daemon_warn_of_config(const struct draft *draft)
+{
+	for (size_t i = 0; i < draft->warnings.n; i++) {
+		const struct draft_remark *warning = &draft->warnings.of[i];
+		struct log_line line;
+
+		log_begin(&line, LEVEL_WARNING, "config");
+		log_format(&line, "warning", "%s:%u: %s", draft->path, warning->line,
+		           warning->text);
+		log_end(&line);
+	}
+}
+
 /* At every start and reload, lest anybody forget. */
 static void daemon_warn_of_keylog(const struct config *config)
 {
@@ -321,6 +335,7 @@ void daemon_settle(struct daemon *daemon)
 		daemon_move_log(&generation_config(old)->log, &daemon_config(daemon)->log);
 	log_set_level(daemon_config(daemon)->log.level);
 	generation_log(daemon->generation, old);
+	daemon_warn_of_config(daemon_config(daemon)->draft);
 	daemon_warn_of_keylog(daemon_config(daemon));
 	if (old == NULL) {
 		daemon_say_ready(daemon);

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * The draft of the configuration, which everybody else throws away, knows the
- * lines; the table of options knows which keys there are.
- */
+/* The draft of the configuration knows the lines; the table of options which keys there are. */
 #include "explain.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "config.h"
@@ -216,21 +212,15 @@ static bool explain_config(const struct explainer *explainer, const char *path,
 
 bool explain(const char *path, FILE *out, FILE *errors)
 {
-	FILE *file = fopen(path, "re");
-	struct draft draft = { 0 };
-	const struct explainer explainer = { &draft, out };
-	struct config *config;
+	struct config *config = config_load(path, errors);
 	bool fine = false;
 
-	if (file == NULL) {
-		(void)fprintf(errors, "%s: %s\n", path, strerror(errno));
-		return false;
-	}
-	config = config_read_draft(&draft, file, path, errors);
-	(void)fclose(file); /* only read from */
-	if (config != NULL)
+	if (config != NULL) {
+		const struct explainer explainer = { config->draft, out };
+
+		draft_report_warnings(config->draft, errors);
 		fine = explain_config(&explainer, path, config, errors);
+	}
 	config_free(config);
-	draft_clear(&draft);
 	return fine;
 }

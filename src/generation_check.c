@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "backend.h"
+#include "config_draft.h"
 #include "generation.h"
 #include "log.h"
 #include "privileges.h"
@@ -99,6 +100,7 @@ bool generation_check(const struct config *config, const char *path, FILE *error
 {
 	bool fine = generation_check_log(config, path, errors);
 
+	draft_report_warnings(config->draft, errors);
 	fine = generation_check_user(config, path, errors) && fine;
 	fine = generation_check_listeners(config, path, errors) && fine;
 	for (size_t i = 0; i < config->n_backends; i++)

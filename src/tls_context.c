@@ -23,6 +23,7 @@
 #include "tls_error.h"
 #include "tls_hello.h"
 #include "tls_keylog.h"
+#include "tls_list.h"
 #include "tls_loader.h"
 #include "tls_memory.h"
 #include "tls_stapling.h"
@@ -44,9 +45,6 @@
 #define TLS_GROUPS "X25519:P-256:P-384"
 #define TLS_HYBRID "X25519MLKEM768"
 #define TLS_GROUPS_HYBRID "*" TLS_HYBRID "/*" TLS_GROUPS
-
-/* OpenSSL's: 112 bits at least, in keys, signatures and groups. */
-enum { TLS_SECURITY_LEVEL = 2 };
 
 struct tls_context {
 	SSL_CTX *ctx;
@@ -80,17 +78,6 @@ static bool tls_context_set_versions(SSL_CTX *ctx, const struct listener_config 
 	       SSL_CTX_set_max_proto_version(ctx, tls_context_version(listener->tls_max)) == 1;
 }
 
-/* A list of ciphers may also set the level (@SECLEVEL=0), and with it let in no cipher at all. */
-static bool tls_context_set_ciphers(SSL_CTX *ctx, const char *ciphers)
-{
-	if (SSL_CTX_set_cipher_list(ctx, ciphers) != 1)
-		return false;
-	if (SSL_CTX_get_security_level(ctx) >= TLS_SECURITY_LEVEL)
-		return true;
-	ERR_raise(ERR_LIB_SSL, SSL_R_INSUFFICIENT_SECURITY);
-	return false;
-}
-
 /* NULL, or the key of the configuration whose value OpenSSL does not take. */
 static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_config *listener)
 {
@@ -100,13 +87,13 @@ static const char *tls_context_set_limits(SSL_CTX *ctx, const struct listener_co
 
 	if (!tls_context_set_versions(ctx, listener))
 		return "tls-min";
-	if (!tls_context_set_ciphers(ctx, ciphers))
+	if (!tls_list_apply(ctx, "ciphers", ciphers))
 		return "ciphers";
-	if (SSL_CTX_set_ciphersuites(ctx, suites) != 1)
+	if (!tls_list_apply(ctx, "ciphersuites", suites))
 		return "ciphersuites";
-	if (listener->groups != NULL && SSL_CTX_set1_groups_list(ctx, listener->groups) != 1)
+	if (listener->groups != NULL && !tls_list_apply(ctx, "groups", listener->groups))
 		return "groups";
-	if (listener->sigalgs != NULL && SSL_CTX_set1_sigalgs_list(ctx, listener->sigalgs) != 1)
+	if (listener->sigalgs != NULL && !tls_list_apply(ctx, "sigalgs", listener->sigalgs))
 		return "sigalgs";
 	return NULL;
 }

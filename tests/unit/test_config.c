@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "config_draft.h"
 #include "parse.h"
 #include "suite.h"
 
@@ -32,6 +33,7 @@ static struct config *read_good(const char *text)
 }
 
 /* A listener that nothing is wrong with, and whatever comes before or in it. */
+#define CRYPT "[listener:a]\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\ncert = /dev/null\n"
 #define PLAIN "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1\n"
 
 START_TEST(five_lines_are_a_proxy)
@@ -103,6 +105,46 @@ START_TEST(what_need_not_be_used_is_no_error)
 }
 END_TEST
 
+static void expect_warnings(const char *text, const char *expected)
+{
+	struct config *config = read_good(text);
+	char *said;
+	size_t len;
+	FILE *warnings = open_memstream(&said, &len);
+
+	ck_assert_ptr_nonnull(warnings);
+	draft_report_warnings(config->draft, warnings);
+	(void)fclose(warnings);
+	ck_assert_str_eq(said, expected);
+	free(said);
+	config_free(config);
+}
+
+START_TEST(a_backend_that_nobody_uses_is_warned_of)
+{
+	expect_warnings(CRYPT "[backend:b]\nserver = 127.0.0.1:1\n"
+	                      "[backend:spare]\nserver = 127.0.0.1:1\n"
+	                      "[route:r]\nlistener = a\nsni = a.test\nbackend = b\n",
+	                "f:7: [backend:spare]: warning: no listener and no route uses it\n");
+	expect_warnings("[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = b\n"
+	                "[backend:b]\nserver = 127.0.0.1:1\n",
+	                "");
+}
+END_TEST
+
+START_TEST(a_name_that_openssl_passes_over_is_warned_of)
+{
+	expect_warnings(CRYPT "ciphers = ECDHE+AESGCM:ROT13:!MD5:!ROT14\n"
+	                      "[defaults]\nciphersuites = TLS_AES_128_GCM_SHA256:TLS_ROT13\n",
+	                "f:5: [listener:a] ciphers: warning: \"ECDHE+AESGCM:ROT13:!MD5:!ROT14\" "
+	                "has \"ROT13\", which is no cipher of TLS 1.2 that OpenSSL knows; it is "
+	                "passed over\n"
+	                "f:7: [defaults] ciphersuites: warning: "
+	                "\"TLS_AES_128_GCM_SHA256:TLS_ROT13\" has \"TLS_ROT13\", which is no "
+	                "cipher of TLS 1.3 that OpenSSL knows; it is passed over\n");
+}
+END_TEST
+
 START_TEST(any_free_port_may_be_asked_for_twice)
 {
 	config_free(read_good("[listener:a]\nmode = tcp\nbackend = 127.0.0.1:1\n"
@@ -139,8 +181,9 @@ START_TEST(every_key_arrives_where_it_belongs)
 	                  "handshake-timeout = 1s\nconnect-timeout = 2s\n"
 	                  "idle-timeout = off\nhalf-close-timeout = 4s\n"
 	                  "close-timeout = 5s\nclose = fast\non-truncation = fin\n"
-	                  "tls-min = 1.3\ntls-max = 1.3\nciphers = C\n"
-	                  "ciphersuites = S\ngroups = G\nsigalgs = A\n"
+	                  "tls-min = 1.3\ntls-max = 1.3\nciphers = ECDHE+AESGCM\n"
+	                  "ciphersuites = TLS_AES_128_GCM_SHA256\n"
+	                  "groups = P-256:X25519\nsigalgs = ed25519\n"
 	                  "alpn = h2, http/1.1\nalpn-mismatch = reject\n"
 	                  "tls-policy = custom\ntickets = yes\nticket-keys = /dev/null, /dev/zero\n"
 	                  "client-auth = optional\nclient-depth = 0\n"
@@ -185,10 +228,10 @@ START_TEST(every_key_arrives_where_it_belongs)
 	ck_assert_int_eq(listener->on_truncation, TRUNCATION_FIN);
 	ck_assert_int_eq(listener->tls_min, TLS_1_3);
 	ck_assert_int_eq(listener->tls_max, TLS_1_3);
-	ck_assert_str_eq(listener->ciphers, "C");
-	ck_assert_str_eq(listener->ciphersuites, "S");
-	ck_assert_str_eq(listener->groups, "G");
-	ck_assert_str_eq(listener->sigalgs, "A");
+	ck_assert_str_eq(listener->ciphers, "ECDHE+AESGCM");
+	ck_assert_str_eq(listener->ciphersuites, "TLS_AES_128_GCM_SHA256");
+	ck_assert_str_eq(listener->groups, "P-256:X25519");
+	ck_assert_str_eq(listener->sigalgs, "ed25519");
 	ck_assert_int_eq(listener->tls_policy, TLS_POLICY_CUSTOM);
 	ck_assert_uint_eq(listener->alpn.n, 2);
 	ck_assert_str_eq(listener->alpn.texts[1], "http/1.1");
@@ -290,7 +333,9 @@ END_TEST
 
 START_TEST(a_policy_is_stronger_than_defaults_for_others)
 {
-	static const char defaults[] = "[defaults]\nciphers = C\nciphersuites = S\ngroups = G\n"
+	static const char defaults[] = "[defaults]\nciphers = AESGCM\n"
+				       "ciphersuites = TLS_AES_128_GCM_SHA256\n"
+				       "groups = P-256\n"
 				       "tls-max = 1.2\n";
 	char text[512];
 	struct config *config;
@@ -307,7 +352,7 @@ START_TEST(a_policy_is_stronger_than_defaults_for_others)
 	(void)snprintf(text, sizeof(text), "%s" TLS_LISTENER "tls-policy = custom\n", defaults);
 	config = read_good(text);
 	ck_assert_int_eq(config->listeners[0]->tls_max, TLS_1_2);
-	ck_assert_str_eq(config->listeners[0]->ciphers, "C");
+	ck_assert_str_eq(config->listeners[0]->ciphers, "AESGCM");
 	config_free(config);
 
 	config =
@@ -320,19 +365,16 @@ END_TEST
 START_TEST(a_long_value_is_taken_whole)
 {
 	static char text[TEXT_ROOM];
-	char *ciphers = malloc(60001);
+	char *keylog = malloc(60001);
 	struct config *config;
 
-	memset(ciphers, 'A', 60000);
-	ciphers[60000] = '\0';
-	(void)snprintf(text, sizeof(text),
-	               "[listener:a]\nbind = 127.0.0.1:0\ncert = /dev/null\n"
-	               "backend = 127.0.0.1:1\nciphers = %s\n",
-	               ciphers);
+	memset(keylog, 'A', 60000);
+	keylog[60000] = '\0';
+	(void)snprintf(text, sizeof(text), PLAIN "[global]\nkeylog = %s\n", keylog);
 	config = read_good(text);
-	ck_assert_str_eq(config->listeners[0]->ciphers, ciphers);
+	ck_assert_str_eq(config->keylog, keylog);
 	config_free(config);
-	free(ciphers);
+	free(keylog);
 }
 END_TEST
 
@@ -357,6 +399,8 @@ int main(void)
 	tcase_add_test(tcase, defaults_are_those_of_the_manual);
 	tcase_add_test(tcase, a_key_counts_before_defaults_wherever_they_stand);
 	tcase_add_test(tcase, what_need_not_be_used_is_no_error);
+	tcase_add_test(tcase, a_backend_that_nobody_uses_is_warned_of);
+	tcase_add_test(tcase, a_name_that_openssl_passes_over_is_warned_of);
 	tcase_add_test(tcase, any_free_port_may_be_asked_for_twice);
 	tcase_add_test(tcase, lists_are_repeated_or_separated_by_commas);
 	tcase_add_test(tcase, every_key_arrives_where_it_belongs);

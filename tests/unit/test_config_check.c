@@ -303,6 +303,36 @@ START_TEST(all_errors_are_told_at_once_in_the_order_of_the_file)
 }
 END_TEST
 
+START_TEST(what_only_openssl_can_judge_is_told_with_the_rest)
+{
+	expect_errors(
+		CRYPT "ciphers = ROT13:AESGCM\n"
+		      "ciphersuites = TLS_ROT13\n"
+		      "groups = X25519:P-1\n"
+		      "sigalgs = ed25519:rot13\n"
+		      "idle-timeout = 5\n"
+		      "[defaults]\n"
+		      "ciphers = ECDHE+AESGCM:@SECLEVEL=1\n"
+		      "ciphersuites = ROT13:\n"
+		      "groups = X25519:X25519\n",
+		"f:6: [listener:a] ciphersuites: \"TLS_ROT13\" is no "
+		"cipher of TLS 1.3 that OpenSSL knows\n"
+		"f:7: [listener:a] groups: \"X25519:P-1\" has \"P-1\", which is no group that "
+		"OpenSSL knows\n"
+		"f:8: [listener:a] sigalgs: \"ed25519:rot13\" has \"rot13\", which is no "
+		"kind of signature that OpenSSL knows\n"
+		"f:9: [listener:a] idle-timeout: \"5\" needs a unit: ms, s, m, h or d\n"
+		"f:11: [defaults] ciphers: \"ECDHE+AESGCM:@SECLEVEL=1\" lowers the level of "
+		"security below 2\n"
+		"f:12: [defaults] ciphersuites: \"ROT13:\" has \"ROT13\", which is no cipher "
+		"of TLS 1.3 that OpenSSL knows\n"
+		"f:13: [defaults] groups: \"X25519:X25519\" is no list that OpenSSL takes\n");
+	expect_errors(CRYPT "ciphers = ROT13\n",
+	              "f:5: [listener:a] ciphers: \"ROT13\" is no cipher of "
+	              "TLS 1.2 that OpenSSL knows\n");
+}
+END_TEST
+
 START_TEST(a_file_that_cannot_be_read_is_told)
 {
 	char *said;
@@ -325,6 +355,7 @@ int main(void)
 	tcase_add_loop_test(tcase, what_is_wrong_is_told_with_its_line, 0,
 	                    sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tcase, all_errors_are_told_at_once_in_the_order_of_the_file);
+	tcase_add_test(tcase, what_only_openssl_can_judge_is_told_with_the_rest);
 	tcase_add_test(tcase, a_file_that_cannot_be_read_is_told);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
