@@ -10,6 +10,7 @@
 #include "inherited.h"
 #include "log.h"
 #include "notify.h"
+#include "privileges.h"
 #include "resources.h"
 #include "tls_heap.h"
 #include "tls_keylog.h"
@@ -113,6 +114,14 @@ static bool daemon_prepare_log(const struct daemon *daemon, const struct config 
 	return why == NULL;
 }
 
+static bool daemon_prepare_keylog(const struct config *config, char *reason)
+{
+	uid_t owner;
+
+	return config->keylog == NULL || (privileges_foresee(config->user, &owner, reason) &&
+	                                  tls_keylog_prepare(config->keylog, owner, reason));
+}
+
 /*
  * What OpenSSL could not allocate it may do without, and say nothing: it knows
  * fewer algorithms then, or takes a certificate for less than it is.
@@ -132,7 +141,7 @@ bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
 		config_free(config);
 		return false;
 	}
-	if (!tls_keylog_prepare(config->keylog, reason)) {
+	if (!daemon_prepare_keylog(config, reason)) {
 		log_cancel();
 		config_free(config);
 		return false;

@@ -34,6 +34,20 @@ bool privileges_check(const char *user, char *reason)
 	return user == NULL || privileges_find(user, reason) != NULL;
 }
 
+bool privileges_foresee(const char *user, uid_t *uid, char *reason)
+{
+	const struct passwd *account;
+
+	*uid = geteuid();
+	/* Whoever is not root stays who he is, and a reload changes nobody. */
+	if (user == NULL || *uid != 0)
+		return true;
+	account = privileges_find(user, reason);
+	if (account != NULL)
+		*uid = account->pw_uid;
+	return account != NULL;
+}
+
 bool privileges_drop(const char *user, char *reason)
 {
 	const struct passwd *account;

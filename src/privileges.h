@@ -6,9 +6,13 @@
 #define PRIVILEGES_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* False: there is no such user, and reason (TLS_REASON_ROOM bytes) says so. NULL will do. */
 bool privileges_check(const char *user, char *reason);
+
+/* Who we are once user, which may be NULL, is who we have become. False: see above. */
+bool privileges_foresee(const char *user, uid_t *uid, char *reason);
 
 /*
  * Becomes user, with its groups, for good. NULL: nothing to do. False: reason

@@ -22,7 +22,7 @@ static atomic_int keylog_fd = -1;       /* -1: there never was one */
 static int keylog_prepared = -1;        /* -1: none */
 
 /* NULL, or what is wrong with it. */
-static const char *keylog_judge(int fd)
+static const char *keylog_judge(int fd, uid_t owner)
 {
 	struct stat status;
 
@@ -30,24 +30,43 @@ static const char *keylog_judge(int fd)
 		return strerror(errno);
 	if (!S_ISREG(status.st_mode))
 		return "is no file";
-	/* root may open it for the account that it becomes. */
-	if (status.st_uid != geteuid() && geteuid() != 0)
+	/* root, if that is who stays, may write to anybody's. */
+	if (status.st_uid != owner && owner != 0)
 		return "belongs to somebody else";
 	if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		return "others may read or write this file of secrets; chmod 600";
 	return NULL;
 }
 
-bool tls_keylog_prepare(const char *path, char *reason)
+/*
+ * One that is there is not given away: in a folder of the account's own it may be
+ * another name of a file that is none of his. -1 and errno.
+ */
+static int keylog_open(const char *path, uid_t owner)
+{
+	const int flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+	const int made = open(path, flags | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+
+	if (made < 0)
+		return errno == EEXIST ? open(path, flags) : -1;
+	if (owner != geteuid() && fchown(made, owner, (gid_t)-1) != 0) {
+		const int error = errno;
+
+		(void)close(made);
+		errno = error;
+		return -1;
+	}
+	return made;
+}
+
+bool tls_keylog_prepare(const char *path, uid_t owner, char *reason)
 {
 	const char *wrong = NULL;
 
 	if (path == NULL)
 		return true;
-	keylog_prepared =
-		open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-	             S_IRUSR | S_IWUSR);
-	wrong = keylog_prepared < 0 ? strerror(errno) : keylog_judge(keylog_prepared);
+	keylog_prepared = keylog_open(path, owner);
+	wrong = keylog_prepared < 0 ? strerror(errno) : keylog_judge(keylog_prepared, owner);
 	if (wrong == NULL)
 		return true;
 	(void)snprintf(reason, TLS_REASON_ROOM, "keylog: %s: %s", path, wrong);

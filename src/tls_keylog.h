@@ -12,14 +12,16 @@
 #define TLS_KEYLOG_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <openssl/ssl.h>
 
 /*
  * Opens, or makes, the file at path for contexts that are made from now on; NULL: none.
- * It must be ours alone. False: reason (TLS_REASON_ROOM) says why not.
+ * It must be for nobody but owner, who opens it again at a reload; one that is made
+ * becomes his. False: reason (TLS_REASON_ROOM) says why not.
  */
-bool tls_keylog_prepare(const char *path, char *reason);
+bool tls_keylog_prepare(const char *path, uid_t owner, char *reason);
 void tls_keylog_apply(SSL_CTX *ctx);
 
 /* From here on secrets go to what was prepared, or to nobody. */

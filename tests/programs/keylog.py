@@ -4,6 +4,7 @@
 
 import os
 import pathlib
+import pwd
 import signal
 import socket
 import ssl
@@ -75,6 +76,33 @@ class Keylog(harness.Checks):
         self.assertIn('chmod 600', self.adieu.found('reload', {'result': 'failed'})[0]['reason'])
         self.talk()
         self.assertEqual(self.logged(), set())
+
+    def as_nobody(self):
+        """Once it is started, which takes root; and its folder is its own."""
+        if os.geteuid() != 0:
+            self.skipTest('only root becomes somebody else')
+        account = pwd.getpwnam('nobody')
+        for path in self.folder, self.cert, self.key:
+            os.chown(path, account.pw_uid, -1)
+        return account, self.config().replace('[global]\n', '[global]\nuser = nobody\n')
+
+    def test_one_that_root_has_made_is_the_accounts_after_a_reload_too(self):
+        account, config = self.as_nobody()
+        self.adieu = self.start(config)
+        self.assertEqual(self.keylog.stat().st_uid, account.pw_uid)
+        for _ in range(2):
+            own = self.talk()
+            self.assertTrue(own)
+            self.assertLessEqual(own, self.logged())
+            self.reload(config)
+        self.assertEqual(self.keylog.stat().st_mode & 0o777, 0o600)
+
+    def test_one_that_is_there_is_not_given_away(self):
+        _, config = self.as_nobody()
+        self.keylog.touch(0o600)
+        with self.assertRaisesRegex(AssertionError, 'keylog: .* belongs to somebody else'):
+            self.start(config)
+        self.assertEqual(self.keylog.stat().st_uid, 0)
 
     def test_a_link_is_refused(self):
         self.keylog.symlink_to(self.path('elsewhere'))
