@@ -43,6 +43,7 @@ struct tls_gathering {
 	STACK_OF(X509) * chain;
 	EVP_PKEY *key;
 	bool encrypted;         /* the key is, and so of no use */
+	char seen[64];          /* what the last file calls what is in it; "": it is not PEM */
 };
 
 struct tls_loader *tls_loader_new(void)
@@ -188,6 +189,17 @@ static bool tls_loader_is_certificate(const char *name)
 	return strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0;
 }
 
+/* Of blocks of several kinds the one that tells most. It may go to a terminal. */
+static void tls_loader_see(struct tls_gathering *found, const char *name)
+{
+	if (*found->seen != '\0' && !tls_loader_is_key(name) && !tls_loader_is_certificate(name))
+		return;
+	(void)snprintf(found->seen, sizeof(found->seen), "%s", name);
+	for (char *c = found->seen; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
 /* The next block, when there is one of a kind that is wanted; the first key counts. */
 static bool tls_loader_take_block(struct tls_loader *loader, struct tls_gathering *found,
                                   bool certificates, bool key, BIO *bio, bool *end)
@@ -206,6 +218,7 @@ static bool tls_loader_take_block(struct tls_loader *loader, struct tls_gatherin
 			ERR_clear_error();
 		return none;
 	}
+	tls_loader_see(found, name);
 	if (certificates && tls_loader_is_certificate(name))
 		taken = tls_loader_take_certificate(loader, found, der, len);
 	else if (key && found->key == NULL && tls_loader_is_key(name))
@@ -225,6 +238,7 @@ static bool tls_loader_gather(struct tls_loader *loader, struct tls_gathering *f
 	bool end = bio == NULL;
 	bool fine = !end;
 
+	*found->seen = '\0';
 	if (text == NULL)
 		(void)snprintf(reason, TLS_REASON_ROOM, "%s: %s", path, strerror(errno));
 	while (!end && fine)
@@ -240,6 +254,29 @@ static bool tls_loader_gather(struct tls_loader *loader, struct tls_gathering *f
 	return fine;
 }
 
+/* True when the file, in which a certificate was expected, has the key, and the other way round. */
+static bool tls_loader_is_swapped(struct tls_loader *loader, const struct tls_gathering *found,
+                                  const char *key)
+{
+	struct tls_gathering other = { .certificate = NULL };
+	char reason[TLS_REASON_ROOM];
+
+	return key != NULL && tls_loader_is_key(found->seen) &&
+	       tls_loader_gather(loader, &other, key, false, false, reason) &&
+	       tls_loader_is_certificate(other.seen);
+}
+
+static void tls_loader_miss(const struct tls_gathering *found, const char *what, const char *path,
+                            const char *advice, char *reason)
+{
+	if (*found->seen == '\0')
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no %s, nor anything else in PEM",
+		               path, what);
+	else
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no %s, but \"%s\"%s", path, what,
+		               found->seen, advice);
+}
+
 static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gathering *found,
                                   const char *cert, const char *key, char *reason)
 {
@@ -248,13 +285,18 @@ static bool tls_loader_gather_all(struct tls_loader *loader, struct tls_gatherin
 	if (!tls_loader_gather(loader, found, cert, true, key == NULL, reason))
 		return false;
 	if (found->certificate == NULL) {
-		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no certificate", cert);
+		tls_loader_miss(found, "certificate", cert,
+		                tls_loader_is_swapped(loader, found, key)
+		                        ? ": cert and key are the wrong way round"
+		                        : "",
+		                reason);
 		return false;
 	}
 	if (key != NULL && !tls_loader_gather(loader, found, key, false, true, reason))
 		return false;
 	if (found->key == NULL)
-		(void)snprintf(reason, TLS_REASON_ROOM, "%s: holds no private key", key_path);
+		tls_loader_miss(found, "private key", key_path,
+		                key == NULL ? ", and there is no key beside it" : "", reason);
 	else if (tls_file_is_public(key_path))
 		(void)snprintf(reason, TLS_REASON_ROOM,
 		               "%s: everybody may read this private key; chmod o-r", key_path);

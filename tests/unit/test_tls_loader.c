@@ -32,6 +32,14 @@ static struct tls_credential *load(const char *name)
 	return credential;
 }
 
+static void expect_reason(const char *path, const char *why)
+{
+	char expected[TLS_REASON_ROOM];
+
+	(void)snprintf(expected, sizeof(expected), "%s: %s", path, why);
+	ck_assert_str_eq(reason, expected);
+}
+
 static void copy(const char *from, FILE *to)
 {
 	FILE *file = fopen(in_folder(from), "r");
@@ -133,6 +141,44 @@ START_TEST(what_tls_would_not_take_is_refused)
 }
 END_TEST
 
+START_TEST(what_is_in_a_file_is_said_where_something_else_was_expected)
+{
+	char cert[PATH_ROOM];
+	char key[PATH_ROOM];
+	char command[2 * PATH_ROOM + 64];
+	FILE *file;
+
+	(void)snprintf(cert, sizeof(cert), "%s/ca.pem", folder);
+	(void)snprintf(key, sizeof(key), "%s/key.pem", folder);
+	(void)snprintf(command, sizeof(command), "openssl pkey -in %s -out %s",
+	               in_folder("adieu.pem"), key);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_ptr_null(tls_loader_load(loader, key, cert, reason));
+	expect_reason(key,
+	              "holds no certificate, but \"PRIVATE KEY\": cert and key are the wrong way "
+	              "round");
+	ck_assert_ptr_null(tls_loader_load(loader, key, key, reason));
+	expect_reason(key, "holds no certificate, but \"PRIVATE KEY\"");
+	ck_assert_ptr_null(tls_loader_load(loader, key, NULL, reason));
+	expect_reason(key, "holds no certificate, but \"PRIVATE KEY\"");
+	ck_assert_ptr_null(tls_loader_load(loader, cert, cert, reason));
+	expect_reason(cert, "holds no private key, but \"CERTIFICATE\"");
+	ck_assert_ptr_null(tls_loader_load(loader, cert, NULL, reason));
+	expect_reason(cert, "holds no private key, but \"CERTIFICATE\", and there is no key beside "
+	                    "it");
+	file = fopen(key, "w");
+	(void)fputs("-----BEGIN \033[2J-----\nAAAA\n-----END \033[2J-----\n", file);
+	(void)fclose(file);
+	ck_assert_ptr_null(tls_loader_load(loader, key, NULL, reason));
+	expect_reason(key, "holds no certificate, but \"?[2J\"");
+	file = fopen(key, "w");
+	(void)fputs("0\202", file);
+	(void)fclose(file);
+	ck_assert_ptr_null(tls_loader_load(loader, cert, key, reason));
+	expect_reason(key, "holds no private key, nor anything else in PEM");
+}
+END_TEST
+
 START_TEST(a_name_in_a_certificate_does_nothing_to_a_terminal)
 {
 	certificates_issue(folder, &(struct certificate){ .file = "tricky.pem",
@@ -187,6 +233,7 @@ int main(void)
 	tcase_add_test(tcase, those_who_sign_are_kept_once);
 	tcase_add_test(tcase, a_key_may_be_written_in_any_of_its_ways);
 	tcase_add_test(tcase, what_tls_would_not_take_is_refused);
+	tcase_add_test(tcase, what_is_in_a_file_is_said_where_something_else_was_expected);
 	tcase_add_test(tcase, a_name_in_a_certificate_does_nothing_to_a_terminal);
 	tcase_add_test(tcase, noise_is_no_certificate);
 	suite_add_tcase(suite, tcase);
