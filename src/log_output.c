@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log_impl.h"
@@ -27,13 +28,24 @@ const char *log_output_reason(const char *path)
 const char *log_check(const struct log_settings *settings)
 {
 	char folder[PATH_MAX];
+	struct stat status;
 	char *slash;
 
-	if (settings->target != LOG_TO_FILE || access(settings->path, W_OK) == 0)
+	if (settings->target != LOG_TO_FILE)
+		return NULL;
+	if (stat(settings->path, &status) == 0 && S_ISDIR(status.st_mode)) {
+		errno = EISDIR;
+		return log_output_reason(settings->path);
+	}
+	if (access(settings->path, W_OK) == 0)
 		return NULL;
 	if (errno != ENOENT || snprintf(folder, sizeof(folder), "%s", settings->path) >= PATH_MAX)
 		return log_output_reason(settings->path);
 	slash = strrchr(folder, '/'); /* it is absolute */
+	if (slash[1] == '\0') {
+		errno = EISDIR;
+		return log_output_reason(settings->path);
+	}
 	slash[slash == folder] = '\0';
 	return access(folder, W_OK | X_OK) == 0 ? NULL : log_output_reason(settings->path);
 }
