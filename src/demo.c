@@ -25,6 +25,8 @@
 
 enum {
 	DEMO_ARRIVALS = 256, /* requests that may be on their way to the web server */
+	/* More than a newcomer's browser opens, and their descriptors are had anywhere. */
+	DEMO_CONNECTIONS = 256,
 };
 
 /* How a connection to the web server came about, by the port it comes from. */
@@ -180,6 +182,7 @@ static struct config *demo_configure(const struct demo *demo)
 	                   "[global]\n"
 	                   "workers = 2\n"
 	                   "drain-timeout = 1s\n"
+	                   "max-connections = %d\n"
 	                   "[listener:demo-tls]\n"
 	                   "bind = 127.0.0.1:0\n"
 	                   "cert = /proc/self/fd/%d\n"
@@ -188,7 +191,7 @@ static struct config *demo_configure(const struct demo *demo)
 	                   "mode = tcp\n"
 	                   "bind = 127.0.0.1:0\n"
 	                   "backend = 127.0.0.1:%u\n",
-	                   demo->certificate, demo->port, demo->port);
+	                   DEMO_CONNECTIONS, demo->certificate, demo->port, demo->port);
 	FILE *file = fmemopen(text, (size_t)len, "r");
 	struct config *config;
 
