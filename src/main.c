@@ -42,10 +42,49 @@ enum command {
 	COMMAND_NONE,
 };
 
+static const char *const command_names[] = {
+	[COMMAND_CHECK] = "--check",     [COMMAND_EXPLAIN] = "--explain", [COMMAND_DEMO] = "--demo",
+	[COMMAND_VERSION] = "--version", [COMMAND_HELP] = "--help",
+};
+
 struct arguments {
 	enum command command;
 	const char *config;
 };
+
+/* What would do nothing beside the other is refused, lest anybody count on it. */
+static void main_refuse(struct arguments *arguments, const char *one, const char *other)
+{
+	(void)fprintf(stderr, "adieu: %s and %s exclude each other\n", one, other);
+	arguments->command = COMMAND_NONE;
+}
+
+static void main_take_command(struct arguments *arguments, enum command command)
+{
+	if (arguments->command == COMMAND_RUN || command == COMMAND_HELP)
+		arguments->command = command;
+	else if (arguments->command != command)
+		main_refuse(arguments, command_names[arguments->command], command_names[command]);
+}
+
+static void main_take_config(struct arguments *arguments, const char *path)
+{
+	if (arguments->config != NULL)
+		main_refuse(arguments, arguments->config, path);
+	arguments->config = path;
+}
+
+/* Once all of them are known. */
+static void main_judge(struct arguments *arguments, bool is_more)
+{
+	const bool has_config = arguments->config != NULL;
+	const bool wants_config = arguments->command <= COMMAND_EXPLAIN;
+
+	if (has_config && !wants_config)
+		main_refuse(arguments, command_names[arguments->command], "-c");
+	else if (is_more || (wants_config && !has_config))
+		arguments->command = COMMAND_NONE;
+}
 
 static struct arguments main_parse(int argc, char **argv)
 {
@@ -63,17 +102,18 @@ static struct arguments main_parse(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
-		case 'c': arguments.config = optarg; break;
-		case 'k': arguments.command = COMMAND_CHECK; break;
-		case 'e': arguments.command = COMMAND_EXPLAIN; break;
-		case 'd': arguments.command = COMMAND_DEMO; break;
-		case 'v': arguments.command = COMMAND_VERSION; break;
-		case 'h': arguments.command = COMMAND_HELP; break;
-		default:  arguments.command = COMMAND_NONE; return arguments;
+		case 'c': main_take_config(&arguments, optarg); break;
+		case 'k': main_take_command(&arguments, COMMAND_CHECK); break;
+		case 'e': main_take_command(&arguments, COMMAND_EXPLAIN); break;
+		case 'd': main_take_command(&arguments, COMMAND_DEMO); break;
+		case 'v': main_take_command(&arguments, COMMAND_VERSION); break;
+		case 'h': main_take_command(&arguments, COMMAND_HELP); return arguments;
+		default:  arguments.command = COMMAND_NONE; break;
 		}
+		if (arguments.command == COMMAND_NONE)
+			return arguments;
 	}
-	if (optind < argc || (arguments.command <= COMMAND_EXPLAIN && arguments.config == NULL))
-		arguments.command = COMMAND_NONE;
+	main_judge(&arguments, optind < argc);
 	return arguments;
 }
 

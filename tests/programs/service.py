@@ -358,6 +358,43 @@ class Service(harness.Checks):
             self.assertIn(f'{self.key}: everybody may read this private key; chmod o-r',
                           self.complain('-c', str(config), *command))
 
+    def test_options_that_exclude_each_other_are_refused(self):
+        config = pathlib.Path(self.path('excluded.conf'))
+        config.write_text(self.plain_listener('a', self.backend.address))
+        named = ['-c', str(config)]
+        for one, other, arguments in (
+                ('--demo', '-c', ['--demo', *named]),
+                ('--version', '-c', [*named, '--version']),
+                ('--check', '--explain', ['--check', '--explain', *named]),
+                ('--explain', '--check', [*named, '--explain', '--check']),
+                ('--demo', '--check', ['--demo', '--check']),
+                ('--demo', '--version', ['--demo', '--version']),
+                (config, '/no/such', [*named, '-c', '/no/such', '--check'])):
+            with self.subTest(arguments):
+                done = subprocess.run([harness.ADIEU, *arguments], capture_output=True, text=True,
+                                      timeout=harness.PATIENCE, check=False)
+                self.assertEqual((done.returncode, done.stdout), (2, ''))
+                self.assertTrue(done.stderr.startswith(
+                    f'adieu: {one} and {other} exclude each other\nusage: '), done.stderr)
+        for arguments in ['--check', '--check', *named], [*named, '--check', '--help']:
+            self.run_program([harness.ADIEU, *arguments])
+
+    def test_the_demonstration_warns_of_no_limit_that_nobody_has_set(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+
+        process = subprocess.Popen([harness.ADIEU, '--demo'], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True, preexec_fn=limit)
+        with process:
+            events = []
+            for line in process.stderr:
+                events.append(line)
+                if 'event=ready' in line:
+                    process.terminate()
+        self.assertEqual(process.returncode, 0)
+        self.assertIn('event=ready', ''.join(events))
+        self.assertNotIn('event=limit', ''.join(events))
+
     def test_a_log_that_nobody_has_opened_goes_nowhere_and_to_no_peer(self):
         address = harness.free_address()
         config = pathlib.Path(self.path('closed.conf'))
