@@ -383,13 +383,13 @@ struct config *config_read(FILE *file, const char *path, FILE *errors)
 	draft->path = path;
 	if (draft_read(draft, file))
 		config = config_from_draft(draft);
-	if (!draft_report(draft, errors)) {
-		config->draft = draft;
-		return config;
+	if (draft_report(draft, errors) || config == NULL) {
+		config_free(config);
+		config_free_draft(draft);
+		return NULL;
 	}
-	config_free(config);
-	config_free_draft(draft);
-	return NULL;
+	config->draft = draft;
+	return config;
 }
 
 struct config *config_load(const char *path, FILE *errors)

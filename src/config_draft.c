@@ -185,6 +185,41 @@ const struct draft_entry *draft_find(const struct draft_section *section, const 
 	return NULL;
 }
 
+static bool draft_begins(const char *text, const char *value, size_t len)
+{
+	return len > 0 && strncmp(text, value, len) == 0 && strncmp(text + len, ": ", 2) == 0;
+}
+
+bool draft_mentions(const char *text, const char *value)
+{
+	return draft_begins(text, value, strlen(value));
+}
+
+static bool draft_mentions_word(const char *text, const char *value)
+{
+	while (*value != '\0') {
+		const size_t whole = strcspn(value, ",");
+		size_t len = whole;
+
+		while (len > 0 && strchr(" \t", value[len - 1]) != NULL)
+			len--;
+		if (draft_begins(text, value, len))
+			return true;
+		value += whole;
+		value += strspn(value, ", \t");
+	}
+	return false;
+}
+
+const struct draft_entry *draft_find_mentioned(const struct draft_section *section,
+                                               const char *text)
+{
+	for (size_t i = 0; i < section->n_entries; i++)
+		if (draft_mentions_word(text, section->entries[i].value))
+			return &section->entries[i];
+	return NULL;
+}
+
 unsigned draft_line_of(const struct draft_section *section, const char *key, size_t i)
 {
 	for (size_t k = 0; k < section->n_entries; k++)
@@ -221,6 +256,8 @@ static void draft_print_remarks(struct draft_remarks *remarks, const char *path,
 	for (size_t i = 0; i < remarks->n; i++) {
 		const struct draft_remark *remark = &remarks->of[i];
 
+		if (i > 0 && draft_compare(remark, remark - 1) == 0)
+			continue;
 		if (remark->line == 0)
 			(void)fprintf(errors, "%s: %s\n", path, remark->text);
 		else

@@ -77,10 +77,17 @@ const struct draft_section *draft_find_named(const struct draft *draft, const ch
 /* The first entry of this key, or NULL. section may be NULL. */
 const struct draft_entry *draft_find(const struct draft_section *section, const char *key);
 
+/* True when text is about value: begins with it, and goes on with ": ". */
+bool draft_mentions(const char *text, const char *value);
+
+/* The first entry with a value, one of its list perhaps, that text is about; or NULL. */
+const struct draft_entry *draft_find_mentioned(const struct draft_section *section,
+                                               const char *text);
+
 /* The line that value i of a list comes from, once it is filled. */
 unsigned draft_line_of(const struct draft_section *section, const char *key, size_t i);
 
-/* True when there is any error; all are written to errors, in order of lines. */
+/* True when there is any error; all are written to errors, in order of lines, each once. */
 bool draft_report(struct draft *draft, FILE *errors);
 /* Likewise all warnings. */
 void draft_report_warnings(struct draft *draft, FILE *errors);

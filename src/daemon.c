@@ -12,6 +12,7 @@
 
 #include "binding.h"
 #include "daemon_impl.h"
+#include "generation_blame.h"
 #include "log.h"
 #include "notify.h"
 #include "poller.h"
@@ -249,7 +250,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 		daemon_free(daemon);
 		return NULL;
 	}
-	if (!daemon_prepare(daemon, config, reason)) {
+	if (!daemon_prepare(daemon, config, stderr, reason)) {
 		daemon_free(daemon);
 		return NULL;
 	}
@@ -352,8 +353,10 @@ bool daemon_run(struct daemon *daemon, char *reason)
 {
 	bool started;
 
-	if (!privileges_drop(generation_config(daemon->next)->user, reason))
-		return false;
+	if (!privileges_drop(generation_config(daemon->next)->user, reason)) {
+		generation_tell_key(generation_config(daemon->next), "user", reason, stderr);
+		return daemon_fail(reason, "");
+	}
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);
 	if (!daemon_confine(daemon, reason))
 		return false;

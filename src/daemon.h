@@ -25,7 +25,7 @@ struct event_base;
  * Loads everything and listens; nothing runs yet. Takes config, in any case.
  * path, which is borrowed, is what SIGHUP reads; NULL: it ends us, as a
  * terminal that hangs up should. observer is copied (NULL: none). NULL: reason
- * (TLS_REASON_ROOM bytes) says why.
+ * (TLS_REASON_ROOM bytes) says why, or it is empty and stderr has all of it.
  */
 struct daemon *daemon_new(const char *path, struct config *config, const struct observer *observer,
                           char *reason);

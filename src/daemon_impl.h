@@ -66,9 +66,10 @@ struct daemon {
 
 /*
  * Makes daemon->next and daemon->handovers, which is all that can fail, before
- * any worker hears of it. Takes config. False: reason says why.
+ * any worker hears of it. Takes config. False: reason says why, or it is empty
+ * and errors has all of it, as config_load() writes it.
  */
-bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason);
+bool daemon_prepare(struct daemon *daemon, struct config *config, FILE *errors, char *reason);
 
 /* Then the workers turn to it, and daemon_settle() follows. */
 void daemon_hand_over(struct daemon *daemon);

@@ -7,6 +7,7 @@
 
 #include "config_draft.h"
 #include "daemon_impl.h"
+#include "generation_blame.h"
 #include "inherited.h"
 #include "log.h"
 #include "notify.h"
@@ -30,29 +31,6 @@ static void daemon_log_errors(const char *errors)
 	}
 }
 
-static struct config *daemon_read_config(const struct daemon *daemon, char *reason)
-{
-	struct config *config;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *errors = open_memstream(&text, &len);
-
-	(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
-	if (errors == NULL)
-		return NULL;
-	config = config_load(daemon->path, errors);
-	/* Without memory for its end the stream's text may be NULL, and all said to be well. */
-	if (fclose(errors) != 0 || text == NULL) {
-		config_free(config);
-		config = NULL;
-	} else if (config == NULL) {
-		daemon_log_errors(text);
-		(void)snprintf(reason, TLS_REASON_ROOM, "%.*s", (int)strcspn(text, "\n"), text);
-	}
-	free(text);
-	return config;
-}
-
 static void daemon_drop_handovers(struct daemon *daemon)
 {
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
@@ -68,16 +46,18 @@ static void daemon_drop_next(struct daemon *daemon)
 	daemon->next = NULL;
 }
 
-static bool daemon_prepare_generation(struct daemon *daemon, struct config *config, char *reason)
+static bool daemon_prepare_generation(struct daemon *daemon, struct config *config, FILE *errors,
+                                      char *reason)
 {
 	daemon->max_connections =
 		resources_raise_descriptors(config, daemon->n_workers, daemon->max_connections);
-	daemon->next = generation_new(config, daemon->generation, daemon->n_workers, reason);
+	daemon->next =
+		generation_new(config, daemon->generation, daemon->n_workers, errors, reason);
 	if (daemon->next == NULL)
 		return false;
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
 		daemon->handovers[i] =
-			generation_equip(daemon->next, daemon->workers[i], i, reason);
+			generation_equip(daemon->next, daemon->workers[i], i, errors, reason);
 		if (daemon->handovers[i] == NULL) {
 			daemon_drop_next(daemon);
 			return false;
@@ -98,7 +78,7 @@ static bool daemon_moves_log(const struct log_settings *old, const struct log_se
 
 /* Where it is now it need not be opened; at the start it has been. */
 static bool daemon_prepare_log(const struct daemon *daemon, const struct config *config,
-                               char *reason)
+                               FILE *errors)
 {
 	const struct log_settings *old;
 	const char *why;
@@ -110,16 +90,24 @@ static bool daemon_prepare_log(const struct daemon *daemon, const struct config 
 		return true;
 	why = log_prepare(&config->log);
 	if (why != NULL)
-		(void)snprintf(reason, TLS_REASON_ROOM, "[global] log: %s", why);
+		generation_tell_key(config, "log", why, errors);
 	return why == NULL;
 }
 
-static bool daemon_prepare_keylog(const struct config *config, char *reason)
+static bool daemon_prepare_keylog(const struct config *config, FILE *errors)
 {
+	char why[TLS_REASON_ROOM];
 	uid_t owner;
 
-	return config->keylog == NULL || (privileges_foresee(config->user, &owner, reason) &&
-	                                  tls_keylog_prepare(config->keylog, owner, reason));
+	if (config->keylog == NULL)
+		return true;
+	if (!privileges_foresee(config->user, &owner, why))
+		generation_tell_key(config, "user", why, errors);
+	else if (!tls_keylog_prepare(config->keylog, owner, why))
+		generation_tell_key(config, "keylog", why, errors);
+	else
+		return true;
+	return false;
 }
 
 /*
@@ -135,18 +123,20 @@ static bool daemon_is_whole(struct daemon *daemon, char *reason)
 	return false;
 }
 
-bool daemon_prepare(struct daemon *daemon, struct config *config, char *reason)
+bool daemon_prepare(struct daemon *daemon, struct config *config, FILE *errors, char *reason)
 {
-	if (!daemon_prepare_log(daemon, config, reason)) {
+	*reason = '\0';
+	if (!daemon_prepare_log(daemon, config, errors)) {
 		config_free(config);
 		return false;
 	}
-	if (!daemon_prepare_keylog(config, reason)) {
+	if (!daemon_prepare_keylog(config, errors)) {
 		log_cancel();
 		config_free(config);
 		return false;
 	}
-	if (daemon_prepare_generation(daemon, config, reason) && daemon_is_whole(daemon, reason))
+	if (daemon_prepare_generation(daemon, config, errors, reason) &&
+	    daemon_is_whole(daemon, reason))
 		return true;
 	tls_keylog_cancel();
 	log_cancel();
@@ -265,19 +255,44 @@ static void daemon_note_restarts(const struct config *old, const struct config *
 	daemon_note_unchanged("sandbox", old->sandbox != new->sandbox);
 }
 
+/* Reads it and all that it names. False: see daemon_prepare(). */
+static bool daemon_read(struct daemon *daemon, FILE *errors, char *reason)
+{
+	struct config *config = config_load(daemon->path, errors);
+
+	*reason = '\0';
+	return config != NULL && daemon_prepare(daemon, config, errors, reason);
+}
+
+static bool daemon_read_and_log(struct daemon *daemon, char *reason)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *errors = open_memstream(&text, &len);
+	bool fine = errors != NULL && daemon_read(daemon, errors, reason);
+
+	/* Without memory for its end the stream's text may be NULL. */
+	if (errors == NULL || fclose(errors) != 0 || text == NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "out of memory");
+	else if (!fine && *reason == '\0') {
+		daemon_log_errors(text);
+		(void)snprintf(reason, TLS_REASON_ROOM, "%.*s", (int)strcspn(text, "\n"), text);
+	}
+	free(text);
+	return fine;
+}
+
 /* Host names and files may keep us waiting, and nothing else is done meanwhile. */
 static bool daemon_prepare_reload(struct daemon *daemon, char *reason)
 {
 	enum { MOST = 3600 * 1000 };
 	const uint64_t usual = notify_watchdog();
-	struct config *config;
 	bool prepared;
 
 	/* To be killed for that would cut everybody, though the workers carry on. */
 	notify_stretch_watchdog(MOST);
 	tls_heap_forget();
-	config = daemon_read_config(daemon, reason);
-	prepared = config != NULL && daemon_prepare(daemon, config, reason);
+	prepared = daemon_read_and_log(daemon, reason);
 	notify_stretch_watchdog(usual);
 	return prepared;
 }

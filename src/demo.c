@@ -168,9 +168,11 @@ static bool demo_make_certificate(struct demo *demo)
 	return fclose(file) == 0 && made;
 }
 
+/* An empty reason has been told already. */
 static int demo_fail(const char *reason)
 {
-	(void)fprintf(stderr, "adieu --demo: %s\n", reason);
+	if (*reason != '\0')
+		(void)fprintf(stderr, "adieu --demo: %s\n", reason);
 	return EXIT_FAILURE;
 }
 

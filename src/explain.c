@@ -8,6 +8,7 @@
 #include "config_check.h"
 #include "config_draft.h"
 #include "config_options.h"
+#include "generation_blame.h"
 #include "tls_context.h"
 #include "tls_explain.h"
 #include "tls_store.h"
@@ -152,9 +153,8 @@ static void explain_title(const struct explainer *explainer, const struct draft_
 	(void)fprintf(explainer->out, "\n%-63s line %u\n", title, section->line);
 }
 
-static bool explain_listener(const struct explainer *explainer, const char *path,
-                             const struct listener_config *listener, struct tls_store *store,
-                             FILE *errors)
+static void explain_listener(const struct explainer *explainer, const struct config *config,
+                             const struct listener_config *listener, struct tls_store *store)
 {
 	const struct draft_section *section =
 		draft_find_named(explainer->draft, "listener", listener->name);
@@ -165,12 +165,10 @@ static bool explain_listener(const struct explainer *explainer, const char *path
 	explain_title(explainer, section);
 	explain_section(explainer, section, "listener", listener);
 	if (listener->mode != LISTENER_TLS)
-		return true;
+		return;
 	(void)fprintf(explainer->out, "\n");
-	if (tls_explain(listener, store, &origin, explainer->out, reason))
-		return true;
-	(void)fprintf(errors, "%s: [listener:%s]: %s\n", path, listener->name, reason);
-	return false;
+	if (!tls_explain(listener, store, &origin, explainer->out, reason))
+		generation_blame_listener(config, listener, store, reason);
 }
 
 static void explain_kind(const struct explainer *explainer, const char *kind)
@@ -185,29 +183,24 @@ static void explain_kind(const struct explainer *explainer, const char *kind)
 	}
 }
 
-static bool explain_config(const struct explainer *explainer, const char *path,
-                           const struct config *config, FILE *errors)
+static void explain_config(const struct explainer *explainer, const struct config *config)
 {
-	const struct draft *draft = explainer->draft;
-	const struct draft_section *global = draft_find_section(draft, "global");
+	const struct draft_section *global = draft_find_section(explainer->draft, "global");
 	struct tls_store *store = tls_store_new(NULL);
-	bool fine = store != NULL;
 
-	(void)fprintf(explainer->out, "%s\n", path);
+	(void)fprintf(explainer->out, "%s\n", explainer->draft->path);
 	if (global != NULL)
 		explain_title(explainer, global);
 	else
 		(void)fprintf(explainer->out, "\n[global]\n");
 	explain_section(explainer, global, "global", NULL);
 	for (size_t i = 0; store != NULL && i < config->n_listeners; i++)
-		fine = explain_listener(explainer, path, config->listeners[i], store, errors) &&
-		       fine;
+		explain_listener(explainer, config, config->listeners[i], store);
 	explain_kind(explainer, "route");
 	explain_kind(explainer, "backend");
 	if (store == NULL)
-		(void)fprintf(errors, "%s: out of memory\n", path);
+		config->draft->out_of_memory = true;
 	tls_store_free(store);
-	return fine;
 }
 
 bool explain(const char *path, FILE *out, FILE *errors)
@@ -219,7 +212,8 @@ bool explain(const char *path, FILE *out, FILE *errors)
 		const struct explainer explainer = { config->draft, out };
 
 		draft_report_warnings(config->draft, errors);
-		fine = explain_config(&explainer, path, config, errors);
+		explain_config(&explainer, config);
+		fine = !draft_report(config->draft, errors);
 	}
 	config_free(config);
 	return fine;

@@ -9,6 +9,8 @@
 
 #include "backend.h"
 #include "binding.h"
+#include "config_draft.h"
+#include "generation_blame.h"
 #include "listener.h"
 #include "log.h"
 #include "quota.h"
@@ -108,24 +110,23 @@ static void generation_on_finding(void *arg, const struct tls_finding *finding)
 	log_end(&line);
 }
 
-static bool generation_load(struct generation *generation, size_t n, char *reason)
+static bool generation_load(struct generation *generation, size_t n)
 {
 	struct listener_config *listener = generation->config->listeners[n];
-	char why[TLS_REASON_ROOM];
+	char reason[TLS_REASON_ROOM];
 
 	if (tls_supply_load(&generation->supplies[n], listener, generation->store,
-	                    generation_on_finding, listener, why))
+	                    generation_on_finding, listener, reason))
 		return true;
-	if (snprintf(reason, TLS_REASON_ROOM, "[listener:%s]: %s", listener->name, why) >=
-	    TLS_REASON_ROOM)
-		(void)snprintf(reason, TLS_REASON_ROOM, "%s", why);
+	generation_blame_listener(generation->config, listener, generation->store, reason);
 	return false;
 }
 
 static bool generation_load_all(struct generation *generation, const struct generation *previous,
-                                char *reason)
+                                FILE *errors, char *reason)
 {
 	const struct config *config = generation->config;
+	bool fine = true;
 
 	generation->store = tls_store_new(previous != NULL ? previous->store : NULL);
 	generation->supplies = calloc(config->n_listeners, sizeof(struct tls_supply));
@@ -134,11 +135,15 @@ static bool generation_load_all(struct generation *generation, const struct gene
 		return false;
 	}
 	for (size_t i = 0; i < config->n_listeners; i++)
-		if (config->listeners[i]->mode == LISTENER_TLS &&
-		    !generation_load(generation, i, reason))
-			return false;
+		if (config->listeners[i]->mode == LISTENER_TLS)
+			fine = generation_load(generation, i) && fine;
 	tls_store_settle(generation->store);
-	return true;
+	if (fine)
+		return true;
+	(void)generation_blame_backends(config); /* that is not all, perhaps */
+	(void)draft_report(config->draft, errors);
+	*reason = '\0';
+	return false;
 }
 
 static void generation_log_certificates(const struct generation *generation)
@@ -188,14 +193,14 @@ static struct generation *generation_alloc(struct config *config, char *reason)
 }
 
 struct generation *generation_new(struct config *config, const struct generation *previous,
-                                  unsigned n_workers, char *reason)
+                                  unsigned n_workers, FILE *errors, char *reason)
 {
 	struct generation *generation = generation_alloc(config, reason);
 
 	if (generation == NULL)
 		return NULL;
 	if (!generation_make_quotas(generation, previous, reason) ||
-	    !generation_load_all(generation, previous, reason)) {
+	    !generation_load_all(generation, previous, errors, reason)) {
 		generation_end(generation, previous);
 		return NULL;
 	}
@@ -248,7 +253,7 @@ static bool generation_make_listeners(struct generation *generation, struct hand
 }
 
 struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
-                                  char *reason)
+                                  FILE *errors, char *reason)
 {
 	const struct config *config = generation->config;
 	size_t turn = 0;
@@ -265,6 +270,10 @@ struct handover *generation_equip(struct generation *generation, struct worker *
 	if (generation_make_listeners(generation, handover, worker, n, reason))
 		return handover;
 	handover_free(handover);
+	if (generation_blame_backends(config)) {
+		(void)draft_report(config->draft, errors);
+		*reason = '\0';
+	}
 	return NULL;
 }
 

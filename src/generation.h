@@ -23,19 +23,19 @@ struct worker;
 /*
  * Loads the certificates that previous (NULL: there is none) has not loaded, and
  * binds what it has not bound yet. Takes config in any case. NULL: reason (TLS_REASON_ROOM) says
- * why.
+ * why, or it is empty and every error was written to errors, as config_load() does.
  */
 struct generation *generation_new(struct config *config, const struct generation *previous,
-                                  unsigned n_workers, char *reason);
+                                  unsigned n_workers, FILE *errors, char *reason);
 
 const struct config *generation_config(const struct generation *generation);
 
 /* Of the first address of the n-th listener. */
 const struct binding *generation_binding(const struct generation *generation, size_t n);
 
-/* Everything for the n-th worker. NULL: reason (TLS_REASON_ROOM) says why. */
+/* Everything for the n-th worker. NULL: see above. */
 struct handover *generation_equip(struct generation *generation, struct worker *worker, unsigned n,
-                                  char *reason);
+                                  FILE *errors, char *reason);
 
 /* As each listener has it; of a descriptor that a worker has already, too. */
 void generation_set_backlogs(const struct generation *generation);
@@ -58,10 +58,10 @@ void generation_log(const struct generation *generation, const struct generation
 void generation_end(struct generation *generation, const struct generation *other);
 
 /*
- * True when everything that config names can be loaded; binds nothing. What
- * cannot, and warnings, are written to errors, a line each, after path.
+ * True when everything that config names can be loaded; binds nothing. Warnings,
+ * and what cannot, are written to errors, as config_load() does.
  */
-bool generation_check(const struct config *config, const char *path, FILE *errors);
+bool generation_check(const struct config *config, FILE *errors);
 
 /* From any thread; NULL is fine. */
 struct generation *generation_hold(struct generation *generation);

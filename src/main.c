@@ -14,6 +14,7 @@
 #include "demo.h"
 #include "explain.h"
 #include "generation.h"
+#include "generation_blame.h"
 #include "inherited.h"
 #include "log.h"
 #include "tls_heap.h"
@@ -117,9 +118,11 @@ static struct arguments main_parse(int argc, char **argv)
 	return arguments;
 }
 
+/* An empty reason has been told already. */
 static int main_complain(const char *about, const char *reason)
 {
-	(void)fprintf(complaints(), "%s: %s\n", about, reason);
+	if (*reason != '\0')
+		(void)fprintf(complaints(), "%s: %s\n", about, reason);
 	return EXIT_FAILURE;
 }
 
@@ -144,8 +147,9 @@ static int main_with_log(struct config *config, const char *path)
 	int status;
 
 	if (reason != NULL) {
+		generation_tell_key(config, "log", reason, stderr);
 		config_free(config);
-		return main_complain(path, reason);
+		return EXIT_FAILURE;
 	}
 	status = main_run(config, path);
 	log_close();
@@ -175,7 +179,7 @@ static int main_with_config(enum command command, const char *path)
 		return EXIT_FAILURE;
 	if (command == COMMAND_RUN)
 		return main_with_inherited(config, path);
-	if (!generation_check(config, path, stderr))
+	if (!generation_check(config, stderr))
 		status = EXIT_FAILURE;
 	config_free(config);
 	return status;

@@ -13,7 +13,7 @@
 
 static bool privileges_fail(char *reason, const char *what, const char *user, const char *why)
 {
-	(void)snprintf(reason, TLS_REASON_ROOM, "[global] user: %s %s: %s", what, user, why);
+	(void)snprintf(reason, TLS_REASON_ROOM, "%s %s: %s", what, user, why);
 	return false;
 }
 

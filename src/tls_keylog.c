@@ -69,7 +69,7 @@ bool tls_keylog_prepare(const char *path, uid_t owner, char *reason)
 	wrong = keylog_prepared < 0 ? strerror(errno) : keylog_judge(keylog_prepared, owner);
 	if (wrong == NULL)
 		return true;
-	(void)snprintf(reason, TLS_REASON_ROOM, "keylog: %s: %s", path, wrong);
+	(void)snprintf(reason, TLS_REASON_ROOM, "%s: %s", path, wrong);
 	tls_keylog_cancel();
 	return false;
 }

@@ -41,13 +41,13 @@ static const struct tls_list {
 	const char *key;
 	int (*set)(SSL_CTX *ctx, const char *value);
 	const char *ends;       /* what ends a name */
-	const char *effects;    /* what a name begins with that adds nothing */
+	const char *effects; /* what a name begins with that adds nothing, or need not be known */
 	const char *what;
 } tls_lists[] = {
 	{ "ciphers", tls_list_set_ciphers, ":, ;", "!-+@", "cipher of TLS 1.2" },
 	{ "ciphersuites", SSL_CTX_set_ciphersuites, ":", "", "cipher of TLS 1.3" },
-	{ "groups", tls_list_set_groups, ":/", "", "group" },
-	{ "sigalgs", tls_list_set_sigalgs, ":", "", "kind of signature" },
+	{ "groups", tls_list_set_groups, ":/", "?-", "group" },
+	{ "sigalgs", tls_list_set_sigalgs, ":", "?", "kind of signature" },
 };
 enum { TLS_LISTS = sizeof(tls_lists) / sizeof(tls_lists[0]) };
 

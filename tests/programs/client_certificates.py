@@ -6,6 +6,7 @@ The configuration is the example for it.
 """
 
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -177,7 +178,9 @@ class ClientCertificates(harness.Checks):
                 status, said = self.check()
                 pathlib.Path(self.path(name)).write_bytes(good)
                 self.assertEqual(status, 1, said)
-                self.assertIn(f'[listener:postgres]: {self.path(name)}: {reason}\n', said)
+                key = 'client-crl' if name.endswith('crl') else 'client-ca'
+                self.assertRegex(said, f':[0-9]+: \\[listener:postgres\\] {key}: '
+                                 + re.escape(f'{self.path(name)}: {reason}\n'))
 
     def check(self):
         done = subprocess.run([harness.ADIEU, '--check', '-c', self.path('adieu.conf')],

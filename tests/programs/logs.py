@@ -107,7 +107,8 @@ class Logs(harness.Checks):
         self.begin()
         self.reload(self.config('missing/log', 'json', 'max-connections = 1'))
         [said] = self.adieu.wait('reload', result='failed')
-        self.assertEqual(said['reason'], '[global] log: cannot open log '
+        self.assertEqual(said['reason'],
+                         f'{self.path("adieu.conf")}:3: [global] log: cannot open log '
                          f'{self.path("missing/log")}: No such file or directory')
         self.visit()
         self.adieu.wait('relay')

@@ -358,6 +358,95 @@ class Service(harness.Checks):
             self.assertIn(f'{self.key}: everybody may read this private key; chmod o-r',
                           self.complain('-c', str(config), *command))
 
+    def broken(self):
+        """Two sections of which no file is of any use, and a backend; what is wrong, by line."""
+        self.nonsense = self.path('nonsense')
+        pathlib.Path(self.nonsense).write_text('nonsense')
+        os.chmod(self.nonsense, 0o600)
+        os.mkdir(self.path('empty one'))
+        lines = []
+        wrong = []
+
+        def add(line, problem=None):
+            lines.append(line)
+            if problem is not None:
+                title = [line for line in lines if line.startswith('[')][-1]
+                wrong.append(f'{len(lines)}: {title} {line.split(" ")[0]}: {problem}')
+
+        neither = ', nor anything else in PEM'
+        add('[listener:a]')
+        add('bind = 127.0.0.1:0')
+        add('backend = tls')
+        add(f'cert = {self.cert}')
+        add(f'cert = {self.key}', f'{self.key}: holds no certificate, but "PRIVATE KEY": '
+            'cert and key are the wrong way round')
+        add(f'key = {self.nonsense}', f'{self.nonsense}: holds no private key{neither}')
+        add(f'key = {self.cert}')
+        add(f'ticket-keys = {self.nonsense}', f'{self.nonsense}: has 8 bytes, and a ticket key '
+            'has 80; openssl rand 80')
+        add('client-auth = optional')
+        add(f'client-ca = {self.cert}')
+        add(f'client-ca = {self.nonsense}', f'{self.nonsense}: holds no certificate')
+        add('[listener:b]')
+        add('bind = 127.0.0.1:0')
+        add('backend = tls')
+        add(f'cert-dir = {self.path("empty one")} , {self.folder}/empty one',
+            f'{self.path("empty one")}: there is no certificate that works')
+        add('[route:r]')
+        add('listener = a')
+        add('sni = localhost')
+        add('client-auth = require')
+        add(f'client-ca = {self.cert}')
+        add(f'client-crl = {self.cert}', f'{self.cert}: holds no CRL')
+        add('[backend:tls]')
+        add(f'server = {self.backend.address}')
+        add('tls = yes')
+        add(f'ca = {self.cert}')
+        add(f'cert = {self.cert}', f'{self.cert}: holds no private key, but "CERTIFICATE", and '
+            'there is no key beside it')
+        return '\n'.join(lines) + '\n', wrong
+
+    def test_all_files_that_are_of_no_use_are_told_with_their_lines(self):
+        text, wrong = self.broken()
+        config = pathlib.Path(self.path('adieu.conf'))
+        config.write_text(text)
+        # What servers are shown is not explained.
+        for command, count in ([], len(wrong)), (['--check'], len(wrong)), \
+                (['--explain'], len(wrong) - 1):
+            said = self.complain('-c', str(config), *command).splitlines()
+            self.assertEqual([line for line in said
+                              if 'warning' not in line and not line.startswith('time=')],
+                             [f'{config}:{line}' for line in wrong[:count]])
+        adieu = self.start(self.plain_listener('a', self.backend.address))
+        config.write_text(text)
+        adieu.process.send_signal(signal.SIGHUP)
+        [said] = adieu.wait('reload', result='failed')
+        self.assertEqual(said['reason'], f'{config}:{wrong[0]}')
+        self.assertEqual([event['error'] for event in adieu.found('config', {})],
+                         [f'{config}:{line}' for line in wrong])
+
+    def test_a_backend_alone_that_is_of_no_use_is_told_with_its_line(self):
+        config = pathlib.Path(self.path('adieu.conf'))
+        config.write_text(self.plain_listener('a', 'tls') + f'[backend:tls]\ntls = yes\n'
+                          f'server = {self.backend.address}\nca = {self.key}\n')
+        for command in [], ['--check']:
+            self.assertIn(f'{config}:8: [backend:tls] ca: {self.key}: ',
+                          self.complain('-c', str(config), *command))
+
+    def test_what_is_hardly_meant_is_warned_of_at_every_start_and_reload(self):
+        config = (self.plain_listener('a', self.backend.address)
+                  + f'[backend:spare]\nserver = {self.backend.address}\n')
+        adieu = self.start(config)
+        where = f'{self.path("adieu.conf")}:5: [backend:spare]: warning: '
+        adieu.wait('config', level='warning', warning=f'{where}no listener and no route uses it')
+        adieu.process.send_signal(signal.SIGHUP)
+        adieu.wait('reload', result='done')
+        self.assertEqual(len(adieu.found('config', {'level': 'warning'})), 2)
+        done = subprocess.run([harness.ADIEU, '--check', '-c', self.path('adieu.conf')],
+                              capture_output=True, text=True, timeout=harness.PATIENCE,
+                              check=True)
+        self.assertIn(where, done.stderr)
+
     def test_options_that_exclude_each_other_are_refused(self):
         config = pathlib.Path(self.path('excluded.conf'))
         config.write_text(self.plain_listener('a', self.backend.address))

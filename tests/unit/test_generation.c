@@ -48,7 +48,7 @@ static struct config *config_of(const char *const *binds)
 
 static struct generation *make(struct config *config, const struct generation *previous)
 {
-	struct generation *generation = generation_new(config, previous, 2, reason);
+	struct generation *generation = generation_new(config, previous, 2, stderr, reason);
 
 	ck_assert_msg(generation != NULL, "%s", reason);
 	return generation;
@@ -85,7 +85,7 @@ START_TEST(one_address_that_is_taken_undoes_the_others_and_nothing_else)
 	struct generation *old = make(CONFIG("a"), NULL);
 	struct generation *other = make(CONFIG("taken"), NULL);
 
-	ck_assert_ptr_null(generation_new(CONFIG("a", "new", "taken"), old, 2, reason));
+	ck_assert_ptr_null(generation_new(CONFIG("a", "new", "taken"), old, 2, stderr, reason));
 	ck_assert_ptr_nonnull(strstr(reason, "[listener:l2]: cannot listen on unix:"));
 	ck_assert(is_there("a"));
 	ck_assert(!is_there("new"));
