@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "binding.h"
+#include "complaint.h"
 #include "daemon_impl.h"
 #include "generation_blame.h"
 #include "log.h"
@@ -250,7 +251,7 @@ struct daemon *daemon_new(const char *path, struct config *config, const struct 
 		daemon_free(daemon);
 		return NULL;
 	}
-	if (!daemon_prepare(daemon, config, stderr, reason)) {
+	if (!daemon_prepare(daemon, config, complaints(), reason)) {
 		daemon_free(daemon);
 		return NULL;
 	}
@@ -354,7 +355,7 @@ bool daemon_run(struct daemon *daemon, char *reason)
 	bool started;
 
 	if (!privileges_drop(generation_config(daemon->next)->user, reason)) {
-		generation_tell_key(generation_config(daemon->next), "user", reason, stderr);
+		generation_tell_key(generation_config(daemon->next), "user", reason, complaints());
 		return daemon_fail(reason, "");
 	}
 	privileges_allow_dumps(generation_config(daemon->next)->core_dumps);

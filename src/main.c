@@ -147,7 +147,7 @@ static int main_with_log(struct config *config, const char *path)
 	int status;
 
 	if (reason != NULL) {
-		generation_tell_key(config, "log", reason, stderr);
+		generation_tell_key(config, "log", reason, complaints());
 		config_free(config);
 		return EXIT_FAILURE;
 	}
