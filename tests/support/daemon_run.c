@@ -142,6 +142,8 @@ struct daemon_run *daemon_start(const char *folder, const char *config)
 		daemon_become(path, ends[1]);
 	(void)close(ends[1]);
 	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	/* Whoever takes its place shall be ours when it has ended. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	daemon->pumped.fd = ends[0];
 	daemon->pumped.events = POLLIN;
 	daemon->pumped.turn = daemon_turn;
@@ -160,6 +162,8 @@ void daemon_free(struct daemon_run *daemon)
 		(void)kill(daemon->pid, SIGKILL);
 		(void)waitpid(daemon->pid, &daemon->status, 0);
 	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		; /* who was followed by another */
 	pump_remove(&daemon->pumped);
 	if (daemon->pumped.fd >= 0)
 		(void)close(daemon->pumped.fd);
@@ -209,6 +213,11 @@ unsigned daemon_count_log(const struct daemon_run *daemon, const char *words)
 	while (daemon_log_line(daemon, words, n) != NULL)
 		n++;
 	return n;
+}
+
+const char *daemon_any_line(const struct daemon_run *daemon, size_t i)
+{
+	return i < daemon->n_lines ? daemon->lines[i] : NULL;
 }
 
 void daemon_tell(const struct daemon_run *daemon)
@@ -354,6 +363,11 @@ void daemon_signal(struct daemon_run *daemon, int number)
 	ck_assert_int_eq(kill(daemon->pid, number), 0);
 }
 
+void daemon_follow(struct daemon_run *daemon, pid_t pid)
+{
+	daemon->pid = pid;
+}
+
 bool daemon_is_running(struct daemon_run *daemon)
 {
 	if (!daemon->ended && waitpid(daemon->pid, &daemon->status, WNOHANG) == daemon->pid)
@@ -361,11 +375,14 @@ bool daemon_is_running(struct daemon_run *daemon)
 	return !daemon->ended;
 }
 
+bool daemon_is_gone(struct daemon_run *daemon)
+{
+	return !daemon_is_running(daemon) && daemon->pumped.fd < 0;
+}
+
 static bool daemon_has_ended(void *arg)
 {
-	struct daemon_run *daemon = arg;
-
-	return !daemon_is_running(daemon) && daemon->pumped.fd < 0;
+	return daemon_is_gone(arg);
 }
 
 int daemon_wait(struct daemon_run *daemon)

@@ -40,6 +40,8 @@ const char *daemon_expect_log(struct daemon_run *daemon, const char *words, ...)
 unsigned daemon_count_log(const struct daemon_run *daemon, const char *words);
 /* The i-th line since the mark that does; NULL: there are not so many. */
 const char *daemon_log_line(const struct daemon_run *daemon, const char *words, unsigned i);
+/* Line i since the start, whatever it says; NULL: not yet. */
+const char *daemon_any_line(const struct daemon_run *daemon, size_t i);
 /* The lines since the mark, for a person. */
 void daemon_tell(const struct daemon_run *daemon);
 
@@ -61,6 +63,13 @@ unsigned long daemon_cpu(const struct daemon_run *daemon);
 void daemon_lose_patience(struct daemon_run *daemon, int fd);
 
 void daemon_signal(struct daemon_run *daemon, int number);
+/*
+ * After an upgrade: pid is the daemon from now on. The one before ends by
+ * itself; our own end it must not survive, so it has become our child.
+ */
+void daemon_follow(struct daemon_run *daemon, pid_t pid);
+/* It has ended, and all it had to say is there. */
+bool daemon_is_gone(struct daemon_run *daemon);
 /* Waits until it has ended and returns its wait status. */
 int daemon_wait(struct daemon_run *daemon);
 /* SIGTERM; it must end with status 0 and say so. */

@@ -365,9 +365,14 @@ static bool peer_is_shut(void *arg)
 	return ((struct peer *)arg)->pumped.fd < 0;
 }
 
-void peer_rst(struct peer *peer)
+void peer_rst_behind(struct peer *peer)
 {
 	peer_set_parting(peer, PEER_RST);
+}
+
+void peer_rst(struct peer *peer)
+{
+	peer_rst_behind(peer);
 	ck_assert_msg(pump_until(peer_is_shut, peer), "%s: what was sent is not acknowledged",
 	              peer_context());
 }
@@ -376,6 +381,26 @@ void peer_raw(struct peer *peer, const void *bytes, size_t n)
 {
 	peer_bytes_add(&peer->out, bytes, n);
 	peer_update(peer);
+}
+
+bool peer_is_open(const struct peer *peer)
+{
+	return peer->is_open;
+}
+
+bool peer_heard_all(const struct peer *peer)
+{
+	return peer->pumped.fd < 0 || peer->saw_fin || peer->saw_rst;
+}
+
+bool peer_is_over(const struct peer *peer)
+{
+	return peer->pumped.fd < 0 || peer->saw_rst || (peer->saw_fin && peer->finished);
+}
+
+bool peer_sent_all(const struct peer *peer)
+{
+	return peer->out.len == 0 && peer_unacked(peer) == 0;
 }
 
 int peer_fd(const struct peer *peer)

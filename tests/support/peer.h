@@ -90,6 +90,8 @@ void peer_fin(struct peer *peer);
 void peer_end(struct peer *peer);
 /* Waits until all that was sent is acknowledged, then closes with RST. */
 void peer_rst(struct peer *peer);
+/* The same, without a wait: the RST follows when it may. */
+void peer_rst_behind(struct peer *peer);
 /* RST at once, whatever is queued. */
 void peer_rst_now(struct peer *peer);
 /* A plain close() behind what is queued. */
@@ -141,6 +143,19 @@ void peer_wait_stuck(struct peer *peer);
 /* Until this many tickets, or key updates, came. */
 void peer_wait_tickets(struct peer *peer, unsigned n);
 void peer_wait_key_updates(struct peer *peer, unsigned n);
+
+/*
+ * Asking. Nothing of this waits.
+ */
+
+/* Its handshake is done (plain: always). */
+bool peer_is_open(const struct peer *peer);
+/* It hears nothing more: it is closed, was reset, or was told the end. */
+bool peer_heard_all(const struct peer *peer);
+/* The same, and has nothing more to say either. */
+bool peer_is_over(const struct peer *peer);
+/* Its queue is with the kernel, and the other side's has acknowledged it. */
+bool peer_sent_all(const struct peer *peer);
 
 /* What was seen so far. Text lives until the next call. */
 const char *peer_events(const struct peer *peer);

@@ -4,11 +4,9 @@
  * not for events. The wire is peer.c's business.
  */
 #include <check.h>
-#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 #include "peer_impl.h"
 
@@ -165,11 +163,8 @@ void peer_wait_key_updates(struct peer *peer, unsigned n)
 static bool peer_has_sent(void *arg)
 {
 	const struct peer_wish *wish = arg;
-	int unacked = 0;
 
-	if (wish->peer->pumped.fd >= 0 && wish->peer->is_tcp)
-		(void)ioctl(wish->peer->pumped.fd, SIOCOUTQ, &unacked);
-	return wish->peer->out.len == 0 && unacked == 0;
+	return peer_sent_all(wish->peer);
 }
 
 void peer_wait_sent(struct peer *peer)
