@@ -97,9 +97,13 @@ enum relay_verdict relay_part_begin(struct relay *relay)
 	return RELAY_GOES_ON;
 }
 
-/* RST, once all that came before is with the peer's kernel. */
+/*
+ * RST, once all that came before is with the peer's kernel. One that has reset
+ * the connection itself acknowledges nothing any more.
+ */
 static enum parting relay_abort_turn(struct relay *relay, struct socket *sock)
 {
+	(void)socket_loss(sock); /* socket_flush() says so */
 	switch (socket_flush(sock)) {
 	case IO_WAIT: return PARTING_ABORTS;
 	case IO_DONE:

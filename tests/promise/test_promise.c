@@ -24,7 +24,7 @@
 #include "slot.h"
 
 enum {
-	RELAYS = 400,           /* of one seed */
+	RELAYS = 14 * SLOTS,    /* of one seed */
 	STAGES = 4,
 	EVENTS = 6,             /* signals to the daemon of one seed */
 	ALL = -1,
@@ -96,6 +96,21 @@ static void game_close(void)
 	stage_close();
 }
 
+/* As many in each slot; of one relay there is only one slot. */
+static bool game_may_begin(const struct slot *slot)
+{
+	if (game.ending)
+		return false;
+	if (game.only == ALL)
+		return slot->next < RELAYS;
+	return (int)(slot - game.slots) == game.only % SLOTS && game.n_begun < RELAYS / SLOTS;
+}
+
+static bool game_has_begun_all(void)
+{
+	return game.n_begun == (game.only == ALL ? RELAYS : RELAYS / SLOTS);
+}
+
 /* ---- the daemon ---- */
 
 /* Whoever is with a daemon that is to end soon may be cut. */
@@ -130,7 +145,7 @@ static void game_signal(void)
 		game_tell_cuttable(number);
 		daemon_signal(stage_daemon(), number);
 		game.waits = number;
-	} else if (game.n_begun == RELAYS && (game.plan.ends || game.n_over == RELAYS)) {
+	} else if (game_has_begun_all() && (game.plan.ends || game.n_over == game.n_begun)) {
 		game_end_daemon();
 	}
 }
@@ -180,13 +195,6 @@ static void game_judge(struct slot *slot)
 	}
 	slot_end(slot);
 	game.n_over++;
-}
-
-static bool game_may_begin(const struct slot *slot)
-{
-	if (game.ending || game.n_begun == RELAYS)
-		return false;
-	return game.only == ALL || (int)(slot - game.slots) == game.only % SLOTS;
 }
 
 static bool game_turn_slots(bool gone)

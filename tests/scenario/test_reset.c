@@ -18,6 +18,11 @@ static void open_impatient_stage(void)
 	stage_open(&(struct stage_config){ .defaults = "close-timeout = 400ms" });
 }
 
+static void open_patient_stage(void)
+{
+	stage_open(&(struct stage_config){ .defaults = "close-timeout = 1h" });
+}
+
 static void expect_reset(struct scene *scene, size_t received)
 {
 	(void)scene_expect_relay(scene,
@@ -227,6 +232,25 @@ START_TEST(of_our_end_takes_nothing_back_of_one_who_ended_well)
 }
 END_TEST
 
+/* The other has not acknowledged what it was sent, and never will. */
+START_TEST(of_both_leaves_nobody_to_wait_for)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->other);
+	peer_send(scene->actor, 40000);
+	peer_rst(scene->actor);
+	daemon_expect_descriptors(stage_daemon(), 1);
+	peer_rst_now(scene->other);
+	(void)scene_expect_relay(scene, "actor-end=reset other-end=sink-gone first=actor "
+	                                "actor-sent=40000");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reset");
@@ -250,6 +274,9 @@ int main(void)
 	tcase = scene_case(suite, "close-timeout is short", open_impatient_stage);
 	tcase_add_loop_test(tcase, of_one_who_had_ended_well_leaves_nobody_to_answer_to, 0,
 	                    CASTINGS);
+	scene_last(tcase);
+	tcase = scene_case(suite, "close-timeout is long", open_patient_stage);
+	tcase_add_loop_test(tcase, of_both_leaves_nobody_to_wait_for, 0, CASTINGS);
 	scene_last(tcase);
 	return scene_run(suite);
 }
