@@ -97,14 +97,17 @@ enum relay_verdict relay_part_begin(struct relay *relay)
 	return RELAY_GOES_ON;
 }
 
-/*
- * RST, once all that came before is with the peer's kernel. One that has reset
- * the connection itself acknowledges nothing any more.
- */
+/* Nobody may be reading from it, and one that has reset acknowledges nothing any more. */
+static enum io relay_flush(struct socket *sock)
+{
+	(void)socket_loss(sock); /* from now on nothing can be sent */
+	return socket_flush(sock);
+}
+
+/* RST, once all that came before is with the peer's kernel. */
 static enum parting relay_abort_turn(struct relay *relay, struct socket *sock)
 {
-	(void)socket_loss(sock); /* socket_flush() says so */
-	switch (socket_flush(sock)) {
+	switch (relay_flush(sock)) {
 	case IO_WAIT: return PARTING_ABORTS;
 	case IO_DONE:
 		if (socket_unacked(sock) > 0) {
@@ -121,23 +124,29 @@ static enum parting relay_abort_turn(struct relay *relay, struct socket *sock)
 static enum io relay_drain(struct relay *relay, struct socket *sock)
 {
 	const struct scratch *scratch = &relay->worker->scratch;
-	enum io io;
 	size_t got;
 
-	do {
-		io = socket_drain(sock, scratch->room, scratch->len, &got);
+	while (relay->drained <= PARTING_MAX_DRAINED) {
+		enum io io = socket_drain(sock, scratch->room, scratch->len, &got);
+
 		relay->drained += (uint32_t)got;
-		if (relay->drained > PARTING_MAX_DRAINED)
-			return IO_ENDED;
-	} while (io == IO_DONE);
-	return io;
+		if (io != IO_DONE)
+			return io;
+	}
+	return IO_WAIT;
 }
 
-/* close = fast: an acknowledged end is enough. */
+/*
+ * With close = fast an acknowledged end is enough, and of one that does not stop
+ * it has to be. Not before: what is unread makes a RST of our close, which would
+ * destroy what is still on its way.
+ */
 static bool relay_is_let_go(struct relay *relay, struct socket *sock)
 {
-	if (sock != relay->client || listener_config(relay->listener)->close != CLOSE_FAST ||
-	    !socket_is_finished(sock))
+	const bool fast =
+		sock == relay->client && listener_config(relay->listener)->close == CLOSE_FAST;
+
+	if ((!fast && relay->drained <= PARTING_MAX_DRAINED) || !socket_is_finished(sock))
 		return false;
 	if (socket_unacked(sock) == 0)
 		return true;
@@ -147,12 +156,12 @@ static bool relay_is_let_go(struct relay *relay, struct socket *sock)
 
 static enum parting relay_linger_turn(struct relay *relay, struct socket *sock)
 {
-	if (socket_flush(sock) == IO_ENDED)
+	if (relay_flush(sock) == IO_ENDED)
 		return relay_reset(relay, sock);
 	/* After a good end the kernel goes on with what is on its way; after a reset it is lost. */
 	if (relay_drain(relay, sock) == IO_ENDED && socket_is_finished(sock))
 		return relay_close(relay, sock, socket_error(sock) != 0 ? socket_unacked(sock) : 0);
-	if (relay->drained > PARTING_MAX_DRAINED || relay_is_let_go(relay, sock))
+	if (relay_is_let_go(relay, sock))
 		return relay_close(relay, sock, socket_unacked(sock));
 	return PARTING_LINGERS;
 }

@@ -216,6 +216,13 @@ static bool way_end_is_true(const struct way *way)
 	abort();
 }
 
+/* Some of it did not arrive, and the log says so. */
+static bool way_is_lost(const struct way *way)
+{
+	return way_has(way, way_key(way, "up-unsent", "down-unsent")) ||
+	       way_has(way, way_key(way, "up-unacked", "down-unacked"));
+}
+
 /* Whatever else happened, these cannot be. */
 static const char *oracle_judge_end(const struct way *way)
 {
@@ -231,7 +238,7 @@ static const char *oracle_judge_end(const struct way *way)
 		return oracle_wrong(way, "a good end was told, and the log says %s", way->end);
 	if (way->told && told_no)
 		return oracle_wrong(way, "the end was told, and the log denies it");
-	if (way_is_clean(way) && !told_no && way->is_spared && !way->told)
+	if (way_is_clean(way) && !told_no && !way_is_lost(way) && way->is_spared && !way->told)
 		return oracle_wrong(way, "the log says that the end was told, and it was not");
 	if (way_begins_with(way, "timeout:") && !way->slot->kind->silence)
 		return oracle_wrong(way, "a timer that is long");

@@ -213,6 +213,30 @@ START_TEST(lingering_ends_when_the_peer_does_not_stop)
 }
 END_TEST
 
+/* Of what it sends too much is thrown away; what it is still to read is not. */
+START_TEST(an_end_survives_a_peer_that_does_not_stop)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->other);
+	peer_send(scene->actor, ANSWER);
+	peer_end(scene->actor);
+	peer_rst(scene->actor);
+	peer_send(scene->other, TOO_MUCH);
+	peer_wait_stuck(scene->other);
+	peer_resume(scene->other);
+	peer_expect(scene->other, "data:%d end rst", ANSWER);
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end actor-sent=%d other-end=sink-gone !up-told "
+	                         "!down-told",
+	                         ANSWER);
+}
+END_TEST
+
 START_TEST(lingering_ends_when_the_peer_does_nothing)
 {
 	struct scene *scene = scene_open(&casting_tls[_i]);
@@ -263,6 +287,7 @@ int main(void)
 	                    CASTINGS_TLS_ACTOR);
 	tcase_add_loop_test(wait, an_alert_can_be_read_by_one_who_goes_on_sending, 0,
 	                    CASTINGS_TLS_ACTOR);
+	tcase_add_loop_test(wait, an_end_survives_a_peer_that_does_not_stop, 0, CASTINGS);
 	scene_last(wait);
 	tcase_add_loop_test(fast, fast_means_once_the_end_is_acknowledged, 0, CASTINGS_TLS_CLIENT);
 	tcase_add_loop_test(fast, fast_is_not_before_a_slow_client_has_it_all, 0,

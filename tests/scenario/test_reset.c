@@ -237,8 +237,8 @@ START_TEST(of_both_leaves_nobody_to_wait_for)
 {
 	struct scene *scene = scene_begin(&casting_any[_i]);
 
-	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
-	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 4096;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 4096 : 0;
 	scene_connect(scene);
 	scene_join(scene);
 	peer_pause(scene->other);
@@ -248,6 +248,26 @@ START_TEST(of_both_leaves_nobody_to_wait_for)
 	peer_rst_now(scene->other);
 	(void)scene_expect_relay(scene, "actor-end=reset other-end=sink-gone first=actor "
 	                                "actor-sent=40000");
+}
+END_TEST
+
+/* As much as is thrown away of it was thrown away, so nobody reads from it. */
+START_TEST(of_one_who_does_not_stop_leaves_nobody_to_wait_for)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 4096;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 4096 : 0;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->other);
+	peer_send(scene->actor, 40000);
+	peer_end(scene->actor);
+	peer_rst(scene->actor);
+	peer_send(scene->other, LARGE);
+	peer_wait_stuck(scene->other);
+	peer_rst_now(scene->other);
+	(void)scene_expect_relay(scene, "actor-end=end other-end=sink-gone actor-sent=40000");
 }
 END_TEST
 
@@ -277,6 +297,7 @@ int main(void)
 	scene_last(tcase);
 	tcase = scene_case(suite, "close-timeout is long", open_patient_stage);
 	tcase_add_loop_test(tcase, of_both_leaves_nobody_to_wait_for, 0, CASTINGS);
+	tcase_add_loop_test(tcase, of_one_who_does_not_stop_leaves_nobody_to_wait_for, 0, CASTINGS);
 	scene_last(tcase);
 	return scene_run(suite);
 }
