@@ -232,16 +232,26 @@ START_TEST(of_our_end_takes_nothing_back_of_one_who_ended_well)
 }
 END_TEST
 
-/* The other has not acknowledged what it was sent, and never will. */
-START_TEST(of_both_leaves_nobody_to_wait_for)
+/* The other takes less than 40000 bytes, and reads none. */
+static struct scene *open_with_little_room(const struct casting *casting)
 {
-	struct scene *scene = scene_begin(&casting_any[_i]);
+	struct scene *scene = scene_begin(casting);
 
-	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 4096;
-	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 4096 : 0;
+	scene->client_setup.receive_buffer = casting->client_acts ? 0 : 4096;
+	scene->backend_setup.receive_buffer = casting->client_acts ? 4096 : 0;
+	/* A plain client's is connected to before we are let in. */
+	door_set_setup(scene->door, &scene->backend_setup);
 	scene_connect(scene);
 	scene_join(scene);
 	peer_pause(scene->other);
+	return scene;
+}
+
+/* The other has not acknowledged what it was sent, and never will. */
+START_TEST(of_both_leaves_nobody_to_wait_for)
+{
+	struct scene *scene = open_with_little_room(&casting_any[_i]);
+
 	peer_send(scene->actor, 40000);
 	peer_rst(scene->actor);
 	daemon_expect_descriptors(stage_daemon(), 1);
@@ -254,13 +264,8 @@ END_TEST
 /* As much as is thrown away of it was thrown away, so nobody reads from it. */
 START_TEST(of_one_who_does_not_stop_leaves_nobody_to_wait_for)
 {
-	struct scene *scene = scene_begin(&casting_any[_i]);
+	struct scene *scene = open_with_little_room(&casting_any[_i]);
 
-	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 4096;
-	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 4096 : 0;
-	scene_connect(scene);
-	scene_join(scene);
-	peer_pause(scene->other);
 	peer_send(scene->actor, 40000);
 	peer_end(scene->actor);
 	peer_rst(scene->actor);
