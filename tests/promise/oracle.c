@@ -100,7 +100,7 @@ static bool way_has(const struct way *way, const char *key)
 
 static struct way way_of(const struct slot *slot, enum side from)
 {
-	const struct actor *sink = &slot->actors[from == CLIENT ? BACKEND : CLIENT];
+	const struct actor *sink = &slot->actors[side_other(from)];
 	struct way way = {
 		.slot = slot,
 		.line = slot_line(slot, "event=relay"),

@@ -8,11 +8,9 @@
 
 #include <openssl/ssl.h>
 
-#include "record.h"
-
 enum {
 	SCRIPT_TURNS = 24,      /* of both together, ends not counted */
-	CLOSE_NOTIFY_BYTES = 2 + RECORD_OVERHEAD,
+	PRESS = 2 << 20,
 };
 
 /* splitmix64: small, and the same everywhere. */
@@ -54,14 +52,12 @@ static bool writer_is_13(const struct writer *writer, enum side side)
 	return writer->cast->tls[side] && writer->script->version[side] == TLS1_3_VERSION;
 }
 
-/* Small ones mostly; sometimes more than any buffer in between takes. */
+/* Small ones mostly. */
 static size_t writer_size(struct writer *writer)
 {
 	static const unsigned most[] = { 1, 100, 100, 5000, 5000, 20000, 70000, 300000 };
 	const unsigned i = dice_throw(&writer->dice, sizeof(most) / sizeof(most[0]));
 
-	if (writer_happens(writer, 2))
-		return 1000000 + dice_throw(&writer->dice, 2000000);
 	return 1 + dice_throw(&writer->dice, most[i]);
 }
 
@@ -80,9 +76,22 @@ static void writer_pause(struct writer *writer, enum side side)
 	writer_add(writer, side, MOVE_RESUME, 0);
 }
 
+/* More than any buffer in between takes, to one who does not read. */
+static void writer_press(struct writer *writer, enum side side)
+{
+	const enum side other = side_other(side);
+
+	if (writer->ended[other])
+		return;
+	writer_add(writer, other, MOVE_PAUSE, 0);
+	writer_add(writer, side, MOVE_SEND, PRESS + dice_throw(&writer->dice, PRESS));
+	writer_let_pass(writer, other);
+	writer_add(writer, other, MOVE_RESUME, 0);
+}
+
 static void writer_await(struct writer *writer, enum side side)
 {
-	const enum side other = side == CLIENT ? BACKEND : CLIENT;
+	const enum side other = side_other(side);
 
 	if (writer->ended[other] && !writer->mute[other] && writer_happens(writer, 50))
 		writer_add(writer, side, MOVE_AWAIT_END, 0);
@@ -105,8 +114,10 @@ static void writer_go_on(struct writer *writer, enum side side)
 		writer_add(writer, side, MOVE_AWAIT_SENT, 0);
 	else if (n < 80)
 		writer_let_pass(writer, side);
-	else if (n < 90)
+	else if (n < 87)
 		writer_pause(writer, side);
+	else if (n < 90)
+		writer_press(writer, side);
 	else if (n < 94 && writer->cast->tls[side])
 		writer_add(writer, side, MOVE_EMPTY, 0);
 	else if (writer_is_13(writer, side))
@@ -264,7 +275,7 @@ void script_make(struct script *script, const struct cast *cast, uint64_t seed, 
 		enum side side = dice_throw(&writer.dice, 2);
 
 		if (writer.ended[side])
-			side = side == CLIENT ? BACKEND : CLIENT;
+			side = side_other(side);
 		if (writer_happens(&writer, 12))
 			writer_end(&writer, side);
 		else

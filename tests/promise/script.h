@@ -21,6 +21,11 @@ enum side {
 	BACKEND,
 };
 
+static inline enum side side_other(enum side side)
+{
+	return side == CLIENT ? BACKEND : CLIENT;
+}
+
 enum move_kind {
 	MOVE_SEND,              /* n bytes of its stream */
 	MOVE_BYTEWISE,          /* the same, each by itself */
