@@ -9,7 +9,8 @@
  * Only if. Whatever happened besides: the bytes that came are a prefix of
  * those that were sent; no part of a record that was cut is among them; a
  * sink that was told the end has all of them, and the source had ended well.
- * A TLS sink sees a FIN only behind a close_notify or a fatal alert.
+ * A TLS sink, once its handshake is through, sees a FIN only behind a
+ * close_notify or a fatal alert.
  *
  * If. A source ended well, and its sink listens and is no disturbance itself:
  * the sink has all bytes and is told the end. After any other end of a source
@@ -149,7 +150,7 @@ static const char *oracle_judge_claims(const struct way *way)
 /* A FIN by itself is an end, too, to whoever does not look closely. */
 static const char *oracle_judge_fin(const struct way *way)
 {
-	if (way->sink->peer == NULL || !peer_is_tls(way->sink->peer) ||
+	if (!way->sink->deeds.opened || !peer_is_tls(way->sink->peer) ||
 	    !actor_saw(way->sink, "fin") || way->told ||
 	    strstr(peer_events(way->sink->peer), "alert:") != NULL)
 		return NULL;

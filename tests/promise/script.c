@@ -238,13 +238,14 @@ static void writer_end(struct writer *writer, enum side side)
 /* In the middle of the handshake, or right behind connect(2) or accept(2). */
 static void writer_end_early(struct writer *writer, enum side side)
 {
-	static const enum move_kind ways[] = { MOVE_FIN, MOVE_RST_NOW, MOVE_CLOSE };
+	static const enum move_kind ways[] = { MOVE_FIN, MOVE_RST_NOW, MOVE_CLOSE, MOVE_BREAK };
+	const unsigned n_ways = writer->cast->tls[side] ? 4 : 3;
 
 	writer->script->early[side] = true;
 	writer->ended[side] = true;
 	if (writer_happens(writer, 30))
 		writer_let_pass(writer, side);
-	writer_add(writer, side, ways[dice_throw(&writer->dice, 3)], 0);
+	writer_add(writer, side, ways[dice_throw(&writer->dice, n_ways)], 0);
 }
 
 static void writer_begin(struct writer *writer)

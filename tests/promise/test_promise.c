@@ -25,9 +25,10 @@
 
 enum {
 	RELAYS = 14 * SLOTS,    /* of one seed */
-	STAGES = 4,
+	STAGES = 6,
 	EVENTS = 6,             /* signals to the daemon of one seed */
 	ALL = -1,
+	NEVER = RELAYS + 1,
 };
 
 /* What becomes of the daemon while its relays are played. */
@@ -37,7 +38,7 @@ struct plan {
 		int signal;     /* SIGHUP, SIGUSR2 */
 	} events[EVENTS];
 	unsigned n_events;
-	bool ends;              /* in the middle; else when all is done */
+	unsigned end_at;        /* so many have begun; NEVER: not before all are over */
 	bool in_time;           /* and those who are there may go on */
 	bool twice;             /* and is told so again */
 };
@@ -48,6 +49,7 @@ static struct {
 	struct plan plan;
 	unsigned next_event;
 	int waits;              /* for what this signal comes to; 0: for none */
+	bool replaced;          /* the daemon, by another one */
 	struct slot slots[SLOTS];
 	unsigned n_begun;
 	unsigned n_over;
@@ -60,15 +62,16 @@ static struct {
 static struct plan plan_make(uint64_t seed)
 {
 	struct dice dice = { seed };
-	struct plan plan = { .n_events = dice_throw(&dice, EVENTS + 1) };
+	struct plan plan = { .n_events = dice_throw(&dice, EVENTS + 1), .end_at = NEVER };
 
 	for (unsigned i = 0; i < plan.n_events; i++) {
 		plan.events[i].at = (i + 1) * RELAYS / (EVENTS + 2);
 		plan.events[i].signal = dice_throw(&dice, 3) == 0 ? SIGUSR2 : SIGHUP;
 	}
-	plan.ends = dice_throw(&dice, 3) > 0;
+	if (dice_throw(&dice, 3) > 0)
+		plan.end_at = RELAYS / 2 + dice_throw(&dice, RELAYS / 2);
 	plan.in_time = dice_throw(&dice, 2) == 0;
-	plan.twice = plan.ends && dice_throw(&dice, 3) == 0;
+	plan.twice = dice_throw(&dice, 3) == 0;
 	return plan;
 }
 
@@ -80,7 +83,7 @@ static void game_open(uint64_t seed, int only)
 	if (only == ALL)
 		game.plan = plan_make(seed);
 	else
-		game.plan.in_time = true;
+		game.plan = (struct plan){ .end_at = NEVER, .in_time = true };
 	slots_open(game.slots);
 	stage_open(&(struct stage_config){
 		.global = game.plan.in_time ? "log-level = debug\ndrain-timeout = 1h"
@@ -106,9 +109,12 @@ static bool game_may_begin(const struct slot *slot)
 	return (int)(slot - game.slots) == game.only % SLOTS && game.n_begun < RELAYS / SLOTS;
 }
 
-static bool game_has_begun_all(void)
+static bool game_is_over(void)
 {
-	return game.n_begun == (game.only == ALL ? RELAYS : RELAYS / SLOTS);
+	const unsigned all = game.only == ALL ? RELAYS : RELAYS / SLOTS;
+
+	return game.n_over == game.n_begun && game.waits == 0 &&
+	       (game.ending || game.n_begun == all);
 }
 
 /* ---- the daemon ---- */
@@ -145,7 +151,7 @@ static void game_signal(void)
 		game_tell_cuttable(number);
 		daemon_signal(stage_daemon(), number);
 		game.waits = number;
-	} else if (game_has_begun_all() && (game.plan.ends || game.n_over == game.n_begun)) {
+	} else if (game.n_begun >= game.plan.end_at) {
 		game_end_daemon();
 	}
 }
@@ -158,6 +164,7 @@ static void game_take_daemon_line(const char *line)
 	if (log_reader_says(line, "event=upgrade result=done") &&
 	    log_reader_value(line, "pid", pid)) {
 		daemon_follow(stage_daemon(), atoi(pid));
+		game.replaced = true;
 		game.waits = 0;
 	} else if (log_reader_says(line, "event=reload result=done")) {
 		game.waits = 0;
@@ -223,10 +230,14 @@ static bool game_turn(void *arg)
 	const bool gone = daemon_is_gone(stage_daemon());
 
 	game_read_log();
+	if (gone && !game.ending) {
+		daemon_tell(stage_daemon());
+		ck_abort_msg("ADIEU_PROMISE=%" PRIu64 ": adieu is gone", game.seed);
+	}
 	if (game_turn_slots(gone))
 		return true;
 	game_signal();
-	return game.n_over > *n_over || (gone && game.n_over == game.n_begun);
+	return game.n_over > *n_over || game_is_over();
 }
 
 static void game_tell_all(void)
@@ -242,8 +253,7 @@ static void game_play(void)
 	unsigned n_over = 0;
 
 	peer_set_witness(NULL);
-	while (moves && game.wrong == NULL &&
-	       !(daemon_is_gone(stage_daemon()) && game.n_over == game.n_begun)) {
+	while (moves && game.wrong == NULL && !game_is_over()) {
 		n_over = game.n_over;
 		moves = pump_until(game_turn, &n_over);
 	}
@@ -254,6 +264,22 @@ static void game_play(void)
 		return;
 	slot_tell(game.wrong, game.seed);
 	ck_abort_msg("ADIEU_PROMISE=%" PRIu64 ":%u: %s", game.seed, game.wrong->number, game.what);
+}
+
+/* Nothing is left of all that, and it ends as it should. */
+static void game_finish(void)
+{
+	int status;
+
+	if (!game.ending && !game.replaced)
+		daemon_expect_settled(stage_daemon());
+	if (!game.ending)
+		game_end_daemon();
+	status = daemon_wait(stage_daemon());
+	if (status != 0)
+		daemon_tell(stage_daemon());
+	ck_assert_msg(status == 0, "ADIEU_PROMISE=%" PRIu64 ": it ends with wait status %#x",
+	              game.seed, (unsigned)status);
 }
 
 /* ---- seeds ---- */
@@ -299,7 +325,7 @@ START_TEST(each_is_told_of_the_other_what_it_did)
 {
 	game_open(seed_of(_i), seed_only);
 	game_play();
-	ck_assert_int_eq(daemon_wait(stage_daemon()), 0);
+	game_finish();
 }
 END_TEST
 

@@ -366,6 +366,7 @@ void daemon_signal(struct daemon_run *daemon, int number)
 void daemon_follow(struct daemon_run *daemon, pid_t pid)
 {
 	daemon->pid = pid;
+	daemon->ended = false;
 }
 
 bool daemon_is_running(struct daemon_run *daemon)
