@@ -7,7 +7,7 @@
  *                             unread input cannot reset the connection and
  *                             destroy an answer that is still on its way;
  *                             if nobody took what the peer sent, and it never
- *                             stopped, RST in the end
+ *                             stopped, RST in the end, when it has that answer
  *   told nothing yet          abort: deliver what came before the abort, wait
  *                             until the peer's kernel has it, then RST, and
  *                             never a close_notify

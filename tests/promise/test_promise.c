@@ -88,6 +88,8 @@ static void game_open(uint64_t seed, int only)
 	stage_open(&(struct stage_config){
 		.global = game.plan.in_time ? "log-level = debug\ndrain-timeout = 1h"
 	                                    : "log-level = debug\ndrain-timeout = 200ms",
+		/* Whoever waits for one of these where it should not never ends. */
+		.defaults = "handshake-timeout = 1h\nconnect-timeout = 1h\nclose-timeout = 1h",
 		.more = slots_config(game.slots) });
 	slots_find(game.slots);
 }
