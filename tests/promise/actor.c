@@ -94,8 +94,7 @@ static bool actor_is_patient(const struct actor *actor)
 {
 	const struct move *next = actor_next(actor);
 
-	return actor->peer != NULL && actor->deeds.end == DEED_NONE &&
-	       (next == NULL || next->kind == MOVE_AWAIT_END);
+	return actor->deeds.end == DEED_NONE && (next == NULL || next->kind == MOVE_AWAIT_END);
 }
 
 /*

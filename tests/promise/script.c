@@ -30,6 +30,7 @@ struct writer {
 	size_t sent[2];         /* up to here, in whole records */
 	bool ended[2];
 	bool mute[2];           /* ended, and nobody will be told of it */
+	bool listens[2];        /* says nothing before the other has ended */
 };
 
 static bool writer_happens(struct writer *writer, unsigned percent)
@@ -248,6 +249,21 @@ static void writer_end_early(struct writer *writer, enum side side)
 	writer_add(writer, side, ways[dice_throw(&writer->dice, n_ways)], 0);
 }
 
+/* It never reads, and closes as soon as it has said what it has to say. */
+static void writer_hurry(struct writer *writer, enum side side)
+{
+	writer->ended[side] = true;
+	writer_add(writer, side, MOVE_PAUSE, 0);
+	if (writer_happens(writer, 50))
+		writer_add(writer, side, MOVE_SEND, writer_size(writer));
+	if (writer_happens(writer, 50))
+		writer_add(writer, side, MOVE_SEND, PRESS);
+	if (writer->cast->tls[side])
+		writer_add(writer, side, MOVE_CLOSE_NOTIFY, 0);
+	writer_add(writer, side, MOVE_CLOSE, 0);
+	writer_add(writer, side_other(side), MOVE_AWAIT_END, 0);
+}
+
 static void writer_begin(struct writer *writer)
 {
 	static const int buffers[] = { 0, 0, 0, 0, 4096, 16384, 65536 };
@@ -258,8 +274,36 @@ static void writer_begin(struct writer *writer)
 			writer_happens(writer, 50) ? TLS1_2_VERSION : TLS1_3_VERSION;
 		script->receive_buffer[side] = buffers[dice_throw(&writer->dice, 7)];
 	}
-	if (writer_happens(writer, 4))
+	if (writer_happens(writer, 20))
+		writer->listens[dice_throw(&writer->dice, 2)] = true;
+	else if (writer_happens(writer, 5))
 		writer_end_early(writer, dice_throw(&writer->dice, 2));
+	else if (writer_happens(writer, 5))
+		writer_hurry(writer, dice_throw(&writer->dice, 2));
+}
+
+/* Whose turn it is. */
+static enum side writer_choose(struct writer *writer)
+{
+	const enum side side = dice_throw(&writer->dice, 2);
+
+	if (writer->listens[side])
+		return side_other(side);
+	return writer->ended[side] ? side_other(side) : side;
+}
+
+static void writer_turn(struct writer *writer, enum side side, bool ends)
+{
+	const enum side other = side_other(side);
+
+	if (!ends) {
+		writer_go_on(writer, side);
+		return;
+	}
+	writer_end(writer, side);
+	if (writer->listens[other] && !writer->mute[side])
+		writer_add(writer, other, MOVE_AWAIT_END, 0);
+	writer->listens[other] = false;
 }
 
 void script_make(struct script *script, const struct cast *cast, uint64_t seed, unsigned number)
@@ -272,19 +316,10 @@ void script_make(struct script *script, const struct cast *cast, uint64_t seed, 
 	memset(script, 0, sizeof(*script));
 	writer_begin(&writer);
 	turns = dice_throw(&writer.dice, 3) == 0 ? 4 : SCRIPT_TURNS;
-	for (unsigned i = 0; i < turns && !(writer.ended[CLIENT] && writer.ended[BACKEND]); i++) {
-		enum side side = dice_throw(&writer.dice, 2);
-
-		if (writer.ended[side])
-			side = side_other(side);
-		if (writer_happens(&writer, 12))
-			writer_end(&writer, side);
-		else
-			writer_go_on(&writer, side);
-	}
-	for (int side = CLIENT; side <= BACKEND; side++)
-		if (!writer.ended[side])
-			writer_end(&writer, side);
+	for (unsigned i = 0; i < turns && !(writer.ended[CLIENT] && writer.ended[BACKEND]); i++)
+		writer_turn(&writer, writer_choose(&writer), writer_happens(&writer, 12));
+	while (!(writer.ended[CLIENT] && writer.ended[BACKEND]))
+		writer_turn(&writer, writer_choose(&writer), true);
 }
 
 /* ---- for a person ---- */

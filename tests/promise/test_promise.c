@@ -167,8 +167,9 @@ static void game_take_daemon_line(const char *line)
 	    log_reader_value(line, "pid", pid)) {
 		daemon_follow(stage_daemon(), atoi(pid));
 		game.replaced = true;
-		game.waits = 0;
-	} else if (log_reader_says(line, "event=reload result=done")) {
+	} else if (log_reader_says(line, "event=reload result=done") ||
+	           (game.waits == SIGUSR2 && log_reader_says(line, "event=stop"))) {
+		/* Until it has stopped some may yet come to the one that was replaced. */
 		game.waits = 0;
 	} else if (game.ending && game.plan.twice &&
 	           log_reader_says(line, "event=drain phase=begin")) {
