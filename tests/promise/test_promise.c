@@ -25,7 +25,7 @@
 
 enum {
 	RELAYS = 14 * SLOTS,    /* of one seed */
-	STAGES = 6,
+	STAGES = 5,
 	EVENTS = 6,             /* signals to the daemon of one seed */
 	ALL = -1,
 	NEVER = RELAYS + 1,
