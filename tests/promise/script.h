@@ -66,7 +66,6 @@ struct move {
 struct cast {
 	bool tls[2];
 	bool silence;   /* its listener has timers that are worth waiting for */
-	bool refused;   /* there is no backend */
 };
 
 enum { SCRIPT_MOST = 80 };

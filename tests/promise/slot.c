@@ -60,7 +60,6 @@ void slots_open(struct slot slots[static SLOTS])
 			.tls = { pair == TLS_PLAIN || pair == TLS_TLS,
 			         pair == PLAIN_TLS || pair == TLS_TLS },
 			.silence = slot->kind->silence,
-			.refused = slot->kind->refused,
 		};
 		(void)snprintf(slot->name, sizeof(slot->name), "slot%d", i);
 		slot->door = slot->kind->refused ? door_open_closed() : door_open();
@@ -181,7 +180,7 @@ static void slot_tell_actor(const struct actor *actor, const char *name)
 		[DEED_NONE] = "did not end",
 		[DEED_WELL] = "ended well",
 		[DEED_TRUNCATED] = "left without close_notify",
-		[DEED_RESET] = "reset",
+		[DEED_RESET] = "aborted",
 		[DEED_ALERTED] = "sent an alert",
 		[DEED_BROKE] = "broke the protocol",
 	};

@@ -6,8 +6,8 @@
  * judged by rules that are simpler than the program (oracle.c).
  *
  *	ADIEU_PROMISE=SEED              plays what that seed makes, once
- *	ADIEU_PROMISE=SEED:NUMBER       plays the one relay, many times
- *	ADIEU_PROMISE_STAGES=N          plays N seeds instead of a few; a minute is about 20
+ *	ADIEU_PROMISE=SEED:NUMBER       plays the one relay, a hundred times
+ *	ADIEU_PROMISE_STAGES=N          plays N seeds instead of a few, some 25 in a minute
  *
  * A failure says which seed and which relay it was.
  */
@@ -26,6 +26,7 @@
 enum {
 	RELAYS = 14 * SLOTS,    /* of one seed */
 	STAGES = 5,
+	AGAIN = 100,            /* one relay, when it is the only one */
 	EVENTS = 6,             /* signals to the daemon of one seed */
 	ALL = -1,
 	NEVER = RELAYS + 1,
@@ -108,12 +109,12 @@ static bool game_may_begin(const struct slot *slot)
 		return false;
 	if (game.only == ALL)
 		return slot->next < RELAYS;
-	return (int)(slot - game.slots) == game.only % SLOTS && game.n_begun < RELAYS / SLOTS;
+	return (int)(slot - game.slots) == game.only % SLOTS && game.n_begun < AGAIN;
 }
 
 static bool game_is_over(void)
 {
-	const unsigned all = game.only == ALL ? RELAYS : RELAYS / SLOTS;
+	const unsigned all = game.only == ALL ? RELAYS : AGAIN;
 
 	return game.n_over == game.n_begun && game.waits == 0 &&
 	       (game.ending || game.n_begun == all);
