@@ -166,5 +166,6 @@ void flow_cut(struct flow *flow, struct ending ending)
 		return;
 	if (flow->ending.kind == ENDING_NONE)
 		flow->ending = ending;
+	flow->queued = flow->state == FLOW_PASSING && !socket_is_held(flow->sink);
 	flow_enter(flow, FLOW_BROKEN);
 }

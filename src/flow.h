@@ -55,6 +55,7 @@ struct flow {
 	bool pass_truncation;   /* on-truncation = fin */
 	bool bulk;              /* the last read was large: worth a pipe */
 	bool keeps_up;          /* there was more to read, and the sink took it all */
+	bool queued;            /* cut when a good end was in the sink's queue already */
 };
 
 /* What a worker lends to a turn. */

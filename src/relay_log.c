@@ -80,7 +80,10 @@ static void relay_log_tls(struct log_line *line, const struct relay *relay)
 /* A stream that ended well, and whose sink never heard so. */
 static bool relay_is_untold(const struct flow *flow)
 {
-	return ending_is_clean(flow->ending.kind) && !flow_ended_well(flow);
+	if (!ending_is_clean(flow->ending.kind) || flow_ended_well(flow))
+		return false;
+	/* What waits for the sink leaves in order while the relay parts from it. */
+	return !flow->queued || !socket_is_finished(flow->sink) || socket_error(flow->sink) != 0;
 }
 
 static void relay_log_bytes(struct log_line *line, const struct relay *relay)

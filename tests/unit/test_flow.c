@@ -283,6 +283,19 @@ START_TEST(a_cut_ends_an_open_flow_and_tells_its_sink_nothing)
 }
 END_TEST
 
+START_TEST(a_cut_takes_back_no_end_that_is_queued)
+{
+	BEGIN({ IO_ENDED, 10, ENDING_FIN });
+	socket_script_stop(flow.sink);
+	ck_assert_int_eq(turn(), FLOW_WAITS);
+	flow_cut(&flow, (struct ending){ ENDING_TIMEOUT, "half-close" });
+	ck_assert_int_eq(flow.state, FLOW_BROKEN);
+	ck_assert_int_eq(flow.ending.kind, ENDING_FIN);
+	ck_assert(flow.queued);
+	end();
+}
+END_TEST
+
 START_TEST(nothing_happens_to_a_flow_that_is_over)
 {
 	BEGIN({ IO_ENDED, 10, ENDING_FIN });
@@ -339,6 +352,7 @@ int main(void)
 	tcase_add_test(tcase, a_good_end_that_nobody_could_be_told_stays_a_good_end);
 	tcase_add_test(tcase, the_first_ending_stays);
 	tcase_add_test(tcase, a_cut_ends_an_open_flow_and_tells_its_sink_nothing);
+	tcase_add_test(tcase, a_cut_takes_back_no_end_that_is_queued);
 	tcase_add_test(tcase, nothing_happens_to_a_flow_that_is_over);
 	tcase_add_test(tcase, progress_is_what_moves_a_byte);
 	suite_add_tcase(suite, tcase);
