@@ -126,6 +126,8 @@ static void relay_join(struct relay *relay)
 
 enum relay_verdict relay_connect_turn(struct relay *relay)
 {
+	/* What was refused of its handshake's last flight; a loss is for when it is read. */
+	(void)socket_flush(relay->client);
 	if (relay->backend == NULL) {
 		if (relay->look_at != 0)
 			return RELAY_WAITS; /* the client's news can wait */

@@ -179,6 +179,8 @@ static enum io socket_tls_shake(struct socket *sock)
 
 	if (sock->ending.kind != ENDING_NONE)
 		return IO_ENDED;
+	/* What was refused of the last flight; if it is lost, that shows in what is read. */
+	(void)socket_flush(sock);
 	/* Long flights there are, but not endless ones: OpenSSL has limits for its messages. */
 	do {
 		tls_io_begin(tls->io, tls, TLS_HANDSHAKE_ALLOWANCE);

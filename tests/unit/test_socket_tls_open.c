@@ -178,6 +178,23 @@ END_TEST
 
 /* ---- tickets ---- */
 
+START_TEST(a_flight_that_was_refused_goes_out_later)
+{
+	tls_pair_join(WIRE_TCP, versions[_i]);
+	(void)SSL_do_handshake(pair.peer);
+	(void)tls_pair_peer_error();
+	tls_pair_post();
+	ours()->base.writable = false; /* as if its buffer were full */
+	while (socket_unsent(pair.sock) == 0) {
+		poller_turn(&pair.poller, true);
+		ck_assert_int_eq(socket_open(pair.sock), IO_WAIT);
+	}
+	ours()->base.writable = true;
+	ck_assert_int_eq(tls_pair_shake(), IO_DONE);
+	ck_assert_uint_eq(socket_unsent(pair.sock), 0);
+}
+END_TEST
+
 START_TEST(no_ticket_is_on_the_wire_before_our_first_word)
 {
 	char byte;
@@ -383,6 +400,7 @@ int main(void)
 	tcase_add_test(accepting, a_version_that_we_do_not_speak_is_named_and_alerted);
 	tcase_add_loop_test(accepting, a_client_that_rejects_our_certificate_says_why, 0, 2);
 	tcase_add_loop_test(accepting, who_leaves_in_a_handshake_has_said_nothing, 0, 2);
+	tcase_add_loop_test(accepting, a_flight_that_was_refused_goes_out_later, 0, 2);
 	tcase_add_test(accepting, no_ticket_is_on_the_wire_before_our_first_word);
 	tcase_add_test(accepting, close_notify_is_a_word_that_brings_a_ticket);
 	tcase_add_loop_test(accepting, a_ticket_resumes_its_session_where_the_keys_are_the_same, 0,
