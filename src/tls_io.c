@@ -236,12 +236,14 @@ void tls_io_shake_hands(struct tls_io *io)
 
 void tls_io_give_respite(struct tls_io *io)
 {
-	const struct tls_io aside = *io;
-	const bool was_short = tls_heap_was_short();
+	struct tls_io aside;
+	bool was_short;
 
 	/* What OpenSSL has on its mind would be taken for somebody else's fault, or be lost. */
 	if (!io->shakes_hands || io->respite == NULL || ERR_peek_error() != 0)
 		return;
+	aside = *io;
+	was_short = tls_heap_was_short();
 	io->tls = NULL;
 	io->in_start = io->in_end = io->out_len = io->allowance = 0;
 	io->in = aside.spare_in;
@@ -250,6 +252,7 @@ void tls_io_give_respite(struct tls_io *io)
 	io->respite(io->owner);
 	*io = aside;
 	BIO_clear_retry_flags(io->bio);
+	ERR_clear_error();
 	if (was_short)
 		tls_heap_recall();
 	else

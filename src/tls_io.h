@@ -58,8 +58,8 @@ void tls_io_end(struct tls_io *io, bool last);
 /*
  * A handshake is a call of a third of a millisecond and more, in a dozen steps. Between two of
  * them its worker may let others take their turns: the io is theirs meanwhile, and after it
- * again what it was. respite must leave alone the socket that shakes hands, OpenSSL's error
- * queue empty, and whatever else cannot be done in the middle of a turn. NULL: there is none.
+ * again what it was. respite must leave alone the socket that shakes hands, and whatever
+ * else cannot be done in the middle of a turn. NULL: there is none.
  */
 typedef void tls_io_respite(void *owner);
 void tls_io_set_respite(struct tls_io *io, tls_io_respite *respite, void *owner);

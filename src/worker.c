@@ -20,7 +20,7 @@ enum {
 	WORKER_LOGGED = 100,
 	/* Microseconds in which long turns that turn out short may follow each other. */
 	WORKER_STINT = 100,
-	/* Microseconds after which it looks for others in the middle of a handshake. */
+	/* Microseconds of a handshake after which it looks for others. */
 	WORKER_GLANCE = 50,
 };
 
@@ -45,28 +45,32 @@ static void worker_run_queued(struct worker *worker)
 
 	if (TAILQ_EMPTY(&worker->queue))
 		return;
-	began = worker->looked_at = poller_now_us();
+	began = poller_now_us();
+	worker->glance_at = began + WORKER_GLANCE;
 	do {
 		worker_run_next(worker);
 	} while (!TAILQ_EMPTY(&worker->queue) && poller_now_us() - began < WORKER_STINT);
 }
 
 /*
- * The longest turns are handshakes. Between two steps of one, of which there are
- * a dozen, those pass who are just talking; who comes, goes or moves much has to queue.
+ * The longest turns are handshakes. Between two steps of one, of which there are a
+ * dozen, those pass who were just talking the last time; who comes, or moves much, has to
+ * queue. It gives way for no longer than it works, else many who talk would stop it.
  */
 static void worker_let_pass(void *arg)
 {
 	struct worker *worker = arg;
-	uint64_t now;
+	uint64_t began;
+	uint64_t spent;
 
 	if (worker->n_lasting == 0)
 		return;
-	now = poller_now_us();
-	if (now - worker->looked_at < WORKER_GLANCE)
+	began = poller_now_us();
+	if (began < worker->glance_at)
 		return;
-	worker->looked_at = now;
 	poller_glance(&worker->poller);
+	spent = poller_now_us() - began;
+	worker->glance_at = began + spent + (spent > WORKER_GLANCE ? spent : WORKER_GLANCE);
 }
 
 void worker_turn(struct worker *worker, bool wait)

@@ -85,7 +85,7 @@ struct worker {
 	struct pipes pipes;
 	struct handover *current; /* its listeners are open; NULL: none */
 	_Atomic(struct handover *) next;
-	uint64_t looked_at; /* when it last asked what there is; poller_now_us() */
+	uint64_t glance_at; /* not before, in the middle of a handshake; poller_now_us() */
 	atomic_uint beats; /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;

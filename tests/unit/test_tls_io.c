@@ -203,6 +203,23 @@ START_TEST(what_memory_was_short_of_is_remembered)
 }
 END_TEST
 
+static void leave_an_error(void *owner)
+{
+	count(owner);
+	ERR_raise(ERR_LIB_SSL, ERR_R_INTERNAL_ERROR);
+}
+
+START_TEST(an_error_of_others_is_theirs)
+{
+	begin();
+	tls_io_set_respite(pair.io, leave_an_error, NULL);
+	tls_io_give_respite(pair.io);
+	ck_assert_uint_eq(n_respites, 1);
+	ck_assert_uint_eq(ERR_peek_error(), 0);
+	tls_io_end(pair.io, false);
+}
+END_TEST
+
 static void run_short(void *owner)
 {
 	count(owner);
@@ -245,6 +262,7 @@ int main(void)
 	tcase_add_test(tcase, a_turn_goes_on_as_it_was);
 	tcase_add_test(tcase, what_memory_was_short_of_is_remembered);
 	tcase_add_test(tcase, a_shortage_of_others_is_theirs);
+	tcase_add_test(tcase, an_error_of_others_is_theirs);
 	tcase_add_test(tcase, there_is_no_respite_while_openssl_has_an_error_to_tell);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
