@@ -350,23 +350,34 @@ static bool tls_loader_is_weak(X509 *certificate, const char *about, char *reaso
 	return true;
 }
 
-/* What OpenSSL would refuse in a handshake is refused here. */
+static bool tls_loader_has_weakness(const struct tls_credential *credential, const char *about,
+                                    char *reason)
+{
+	if (tls_loader_is_weak(credential->certificate, about, reason))
+		return true;
+	for (int i = 0; i < sk_X509_num(credential->chain); i++)
+		if (tls_loader_is_weak(sk_X509_value(credential->chain, i), about, reason))
+			return true;
+	return false;
+}
+
+/*
+ * What OpenSSL would refuse in a handshake is refused here, and so is what clients
+ * would: OpenSSL 3.5 serves a certificate that is signed with SHA-1, though as a
+ * client it takes none.
+ */
 static bool tls_loader_judge(struct tls_loader *loader, const struct tls_credential *credential,
                              const char *about, char *reason)
 {
-	if (SSL_CTX_use_cert_and_key(loader->judge, credential->certificate, credential->key,
-	                             credential->chain, 1) == 1)
-		return true;
-	(void)tls_error_sentence(about, reason, TLS_REASON_ROOM);
+	bool taken = SSL_CTX_use_cert_and_key(loader->judge, credential->certificate,
+	                                      credential->key, credential->chain, 1) == 1;
+
+	if (!taken)
+		(void)tls_error_sentence(about, reason, TLS_REASON_ROOM);
 	/* A key that could not be looked into seems to have no bits. */
-	if (tls_heap_was_short())
+	if (!taken && tls_heap_was_short())
 		return false;
-	if (tls_loader_is_weak(credential->certificate, about, reason))
-		return false;
-	for (int i = 0; i < sk_X509_num(credential->chain); i++)
-		if (tls_loader_is_weak(sk_X509_value(credential->chain, i), about, reason))
-			break;
-	return false;
+	return !tls_loader_has_weakness(credential, about, reason) && taken;
 }
 
 struct tls_credential *tls_loader_load(struct tls_loader *loader, const char *cert, const char *key,
