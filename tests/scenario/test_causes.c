@@ -182,7 +182,7 @@ END_TEST
 START_TEST(a_client_that_is_lost)
 {
 	struct peer *client = connect_to("tls-plain", NULL);
-	uint8_t hello[1024];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = peer_hello(stage_client_tls(versions[_i]), hello, sizeof(hello));
 
 	peer_open(client);

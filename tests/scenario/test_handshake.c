@@ -70,7 +70,7 @@ END_TEST
 START_TEST(a_version_that_is_not_allowed_is_refused)
 {
 	SSL_CTX *ancient = SSL_CTX_new(TLS_client_method());
-	uint8_t hello[1024];
+	uint8_t hello[PEER_HELLO_ROOM];
 	struct peer *client;
 	size_t len;
 
@@ -139,7 +139,7 @@ END_TEST
 static struct peer *begin_to_say_hello(int version, size_t bytes)
 {
 	struct peer *client = connect_to("tls-plain", NULL, false);
-	uint8_t hello[1024];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = peer_hello(stage_client_tls(version), hello, sizeof(hello));
 
 	ck_assert_uint_lt(bytes, len);

@@ -13,7 +13,6 @@
 
 enum {
 	ALL = 2,
-	HELLO_ROOM = 1024,
 	HELLO_RANDOM = 32,
 	EARLY_MOST = 16384,
 };
@@ -89,16 +88,16 @@ static void put_length(uint8_t *at, size_t n)
 
 /* A first word whose methods of compression are these instead of none (0). Returns its length. */
 static size_t make_hello(int version, const uint8_t *methods, size_t n,
-                         uint8_t room[static HELLO_ROOM])
+                         uint8_t room[static PEER_HELLO_ROOM])
 {
-	uint8_t hello[HELLO_ROOM];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = peer_hello(stage_client_tls(version), hello, sizeof(hello));
 	size_t at = RECORD_HEADER + 4 + 2 + HELLO_RANDOM;
 
 	at += 1 + (size_t)hello[at];                            /* the session's name */
 	at += 2 + (size_t)hello[at] * 256 + hello[at + 1];      /* ciphers */
 	ck_assert_int_eq(hello[at], 1);
-	ck_assert_uint_lt(len + n, HELLO_ROOM);
+	ck_assert_uint_lt(len + n, PEER_HELLO_ROOM);
 	memcpy(room, hello, at);
 	room[at] = (uint8_t)n;
 	memcpy(room + at + 1, methods, n);
@@ -139,7 +138,7 @@ START_TEST(who_offers_compression_gets_none)
 {
 	static const uint8_t methods[] = { 1 /* deflate */, 64 /* LZS */, 0 };
 	static uint8_t answer[RECORD_ROOM];
-	uint8_t hello[HELLO_ROOM];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = make_hello(TLS1_2_VERSION, methods, sizeof(methods), hello);
 	size_t at = RECORD_HEADER + 4 + 2 + HELLO_RANDOM;
 
@@ -154,7 +153,7 @@ END_TEST
 START_TEST(who_wants_compression_and_nothing_else_is_refused)
 {
 	static uint8_t answer[RECORD_ROOM];
-	uint8_t hello[HELLO_ROOM];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = make_hello(TLS1_2_VERSION, (const uint8_t[]){ 1 }, 1, hello);
 
 	ask(hello, len, answer);
@@ -166,7 +165,7 @@ END_TEST
 START_TEST(who_offers_compression_in_tls13_is_refused)
 {
 	static uint8_t answer[RECORD_ROOM];
-	uint8_t hello[HELLO_ROOM];
+	uint8_t hello[PEER_HELLO_ROOM];
 	size_t len = make_hello(TLS1_3_VERSION, (const uint8_t[]){ 1, 0 }, 2, hello);
 
 	ask(hello, len, answer);

@@ -180,7 +180,7 @@ START_TEST(renegotiation_is_refused)
 		{ PLAIN_TLS, TLS1_2_VERSION, false },
 		{ TLS_TLS, TLS1_2_VERSION, false },
 	};
-	uint8_t hello[1024];
+	uint8_t hello[PEER_HELLO_ROOM];
 	struct scene *scene = scene_open(&casting[_i]);
 	size_t len = peer_hello(stage_client_tls(TLS1_2_VERSION), hello, sizeof(hello));
 

@@ -172,6 +172,8 @@ SSL *peer_ssl(const struct peer *peer);
 bool peer_was_resumed(const struct peer *peer);
 /* The session with the tickets that came since; the caller's. */
 SSL_SESSION *peer_session(struct peer *peer);
+/* For any first word: with OpenSSL 3.5 a share of X25519MLKEM768 alone has 1216 bytes. */
+enum { PEER_HELLO_ROOM = 4096 };
 /* The first word of a TLS client: a whole ClientHello record. Returns its length. */
 size_t peer_hello(SSL_CTX *tls, uint8_t *room, size_t len);
 /* "127.0.0.1:51812": as the other side knows us. */

@@ -337,6 +337,7 @@ size_t peer_hello(SSL_CTX *tls, uint8_t *room, size_t len)
 	(void)SSL_do_handshake(ssl);
 	n = BIO_read(hello, room, (int)len);
 	ck_assert_int_gt(n, RECORD_HEADER);
+	ck_assert_uint_eq(BIO_ctrl_pending(hello), 0); /* there was room for all of it */
 	SSL_free(ssl);
 	return (size_t)n;
 }

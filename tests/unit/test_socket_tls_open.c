@@ -78,15 +78,19 @@ static void counting_free(void *block, const char *file, int line)
 	free(block);
 }
 
+/* What OpenSSL keeps for everybody: since 3.5 it has a large table of algorithms. */
+static int n_shared;
+
 /* How many our side holds: the peer gives up its own. */
 static int large_blocks(void)
 {
 	(void)SSL_free_buffers(pair.peer);
-	return n_large;
+	return n_large - n_shared;
 }
 
 START_TEST(an_idle_socket_holds_no_buffer)
 {
+	n_shared = n_large;
 	tls_pair_meet(WIRE_UNIX, versions[_i]);
 	ck_assert_int_eq(large_blocks(), 0);
 	for (int i = 0; i < 3; i++) {
