@@ -17,7 +17,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / 'programs'))
 import checks           # noqa: E402
 import container        # noqa: E402
 
-MODULES = 'package', 'service', 'kernel'
+MODULES = 'package', 'service', 'newer', 'kernel'
 
 
 def prepare(package):
@@ -27,8 +27,9 @@ def prepare(package):
         if shutil.which(program) is None:
             raise container.Cannot(f'there is no {program}')
     checks.PACKAGE['path'] = os.path.abspath(package)
-    container.make_base(package)
-    container.Container().stop()
+    tree = container.make_tree('base', container.find_origin()[0], container.depends(package))
+    checks.PACKAGE['tree'] = tree
+    container.Container(tree).stop()
 
 
 def show(failed):

@@ -15,14 +15,14 @@ import container
 import harness
 
 CONFIG = '/etc/adieu/adieu.ini'
-PACKAGE = {}            # 'path': set by whoever runs the checks
+PACKAGE = {}            # 'path', and a 'tree' it goes into: set by whoever runs the checks
 
 
 class Checks(harness.Checks):
 
     def setUp(self):
         super().setUp()
-        self.machine = container.Container()
+        self.machine = self.boot()
         self.addCleanup(self.machine.stop)
         self.addCleanup(self.keep_journal)
         self.run_in = self.machine.run
@@ -30,6 +30,9 @@ class Checks(harness.Checks):
         with self.machine.network():
             self.backend = harness.EchoBackend(8080)
         self.addCleanup(self.backend.stop)
+
+    def boot(self):
+        return container.Container(PACKAGE['tree'])
 
     def keep_journal(self):
         """For whoever asks why."""
@@ -43,6 +46,9 @@ class Checks(harness.Checks):
         """As it is after the package, with a certificate."""
         self.machine.copy(PACKAGE['path'], '/root/adieu.deb')
         self.run_in('dpkg', '--install', '/root/adieu.deb')
+        self.prepare_certificate()
+
+    def prepare_certificate(self):
         self.place_certificate('/etc/adieu')
         self.run_in('sh', '-c', 'chgrp adieu /etc/adieu/*.pem; chmod 640 /etc/adieu/*.pem')
 

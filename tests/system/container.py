@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """A Debian with a real systemd, in a container with nothing but a loopback of its own.
 
-The base tree is made once, by debootstrap, and kept. A container writes to an
-overlay in memory above it, so each begins with an untouched system. Programs run
+A tree is made once, by debootstrap, and kept. A container writes to an overlay
+in memory above it, so each begins with an untouched system. Programs run
 in it through nsenter; sockets of this very process can be put into its network,
 so clients and backends stay here, where a check can see what happens to them.
 """
@@ -21,9 +21,11 @@ import subprocess
 import harness
 
 FOLDER = harness.SOURCE / 'build-system'
-BASE = FOLDER / 'base'
-# What the package wants comes on top of that.
+# What is to be tried there comes on top of that.
 INCLUDED = {'systemd', 'systemd-sysv', 'dbus', 'iproute2', 'logrotate'}
+# Of programs in there.
+ENVIRONMENT = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8',
+               'DEBIAN_FRONTEND': 'noninteractive'}
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 NUMBERS = itertools.count(1)
@@ -55,28 +57,34 @@ def find_origin():
     return name, found[1] if found else 'http://deb.debian.org/debian'
 
 
-def make_base(package):
-    """Installs a small Debian, with what the package depends on, unless it is there."""
-    depends = say('dpkg-deb', '-f', package, 'Depends', 'Pre-Depends')
-    wanted = INCLUDED | set(re.findall(r'(?:^(?:Pre-)?Depends:|,) *([a-z0-9][a-z0-9.+-]*)', depends,
-                                       re.MULTILINE))
-    name, mirror = find_origin()
-    recipe = json.dumps([name, sorted(wanted)])
-    stamp = FOLDER / 'base.json'
+def depends(package):
+    """The names of packages that this one wants."""
+    said = say('dpkg-deb', '-f', package, 'Depends', 'Pre-Depends')
+    return set(re.findall(r'(?:^(?:Pre-)?Depends:|,) *([a-z0-9][a-z0-9.+-]*)', said, re.MULTILINE))
+
+
+def make_tree(kind, release, wanted):
+    """Installs a small Debian, with these packages, unless it is there. Returns where it is."""
+    mirror = find_origin()[1]
+    tree = FOLDER / kind
+    stamp = FOLDER / f'{kind}.json'
+    wanted = sorted(INCLUDED | wanted)
+    recipe = json.dumps([release, wanted])
     if stamp.exists() and stamp.read_text() == recipe:
-        return
+        return tree
     FOLDER.mkdir(exist_ok=True)
     stamp.unlink(missing_ok=True)
-    shutil.rmtree(BASE, ignore_errors=True)
-    log = FOLDER / 'debootstrap.log'
+    shutil.rmtree(tree, ignore_errors=True)
+    log = FOLDER / f'debootstrap-{kind}.log'
     with open(log, 'wb') as out:
         done = subprocess.run(['debootstrap', '--variant=minbase', '--include=' + ','.join(wanted),
-                               name, BASE, mirror], stdin=subprocess.DEVNULL, stdout=out,
+                               release, tree, mirror], stdin=subprocess.DEVNULL, stdout=out,
                               stderr=out, check=False)
     if done.returncode != 0:
-        raise Cannot(f'debootstrap failed; {log} says why')
-    say('chroot', BASE, 'apt-get', 'clean')
+        raise Cannot(f'debootstrap of {release} failed; {log} says why')
+    say('chroot', tree, 'apt-get', 'clean')
     stamp.write_text(recipe)
+    return tree
 
 
 class Group:
@@ -106,11 +114,12 @@ class Group:
 
 class Container:
 
-    def __init__(self):
+    def __init__(self, tree, *options):
+        """Boots a tree, as it was made; options are systemd-nspawn's."""
         name = f'adieu-{os.getpid()}-{next(NUMBERS)}'
-        command = ['systemd-nspawn', '--quiet', f'--directory={BASE}', f'--machine={name}',
+        command = ['systemd-nspawn', '--quiet', f'--directory={tree}', f'--machine={name}',
                    '--boot', '--volatile=overlay', '--private-network', '--register=no',
-                   '--console=pipe']
+                   '--console=pipe', *options]
         self.group = None
         if not os.path.isdir('/run/systemd/system'):
             self.group = Group(name)
@@ -150,12 +159,18 @@ class Container:
         if self.group is not None:
             self.group.remove()
 
+    def within(self, command):
+        return ['nsenter', f'--target={self.leader}', '--all', '--', *command]
+
+    def begin(self, *command):
+        """Starts it in there."""
+        return subprocess.Popen(self.within(command), env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def enter(self, command, **options):
-        environment = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C.UTF-8',
-                       'DEBIAN_FRONTEND': 'noninteractive'}
-        return subprocess.run(['nsenter', f'--target={self.leader}', '--all', '--', *command],
-                              capture_output=True, text=True, check=False, env=environment,
-                              timeout=4 * harness.PATIENCE, **{'input': ''} | options)
+        return subprocess.run(self.within(command),
+                              capture_output=True, text=True, check=False, env=ENVIRONMENT,
+                              **{'input': '', 'timeout': 4 * harness.PATIENCE} | options)
 
     def run(self, *command, **options):
         """Runs it in there; it has to succeed. Returns what it wrote to stdout."""
