@@ -100,22 +100,18 @@ class Installed(checks.Checks):
         self.prepare_certificate()
 
 
-SHIPPED = service.Service
-
-
 class AsItIsShipped(Installed):
     """Some of what is found out about an older systemd."""
 
-    test_it_serves_once_it_is_started = SHIPPED.test_it_serves_once_it_is_started
-    test_it_may_do_nothing_but_bind_low_ports = SHIPPED.test_it_may_do_nothing_but_bind_low_ports
-    test_a_transfer_goes_on_when_it_is_stopped = SHIPPED.test_a_transfer_goes_on_when_it_is_stopped
-    test_a_reload_takes_a_renewed_certificate_and_cuts_nobody = \
-        SHIPPED.test_a_reload_takes_a_renewed_certificate_and_cuts_nobody
-    test_a_reload_of_a_broken_file_fails_and_changes_nothing = \
-        SHIPPED.test_a_reload_of_a_broken_file_fails_and_changes_nothing
-    expect_transfers_to_go_on = SHIPPED.expect_transfers_to_go_on
-    expect_renewed_certificate = SHIPPED.expect_renewed_certificate
-    expect_broken_file_to_be_refused = SHIPPED.expect_broken_file_to_be_refused
+
+for promise in ('test_it_serves_once_it_is_started',
+                'test_it_may_do_nothing_but_bind_low_ports',
+                'test_a_transfer_goes_on_when_it_is_stopped', 'expect_transfers_to_go_on',
+                'test_a_reload_takes_a_renewed_certificate_and_cuts_nobody',
+                'expect_renewed_certificate',
+                'test_a_reload_of_a_broken_file_fails_and_changes_nothing',
+                'expect_broken_file_to_be_refused'):
+    setattr(AsItIsShipped, promise, getattr(service.Service, promise))
 
 
 class NotifyReload(Installed):
@@ -129,11 +125,11 @@ class NotifyReload(Installed):
 
     def test_a_reload_takes_a_renewed_certificate_and_cuts_nobody(self):
         self.serve_with(*DROP_IN)
-        SHIPPED.expect_renewed_certificate(self)
+        service.Service.expect_renewed_certificate(self)
 
     def test_a_reload_of_a_broken_file_fails_and_changes_nothing(self):
         self.serve_with(*DROP_IN)
-        SHIPPED.expect_broken_file_to_be_refused(self)
+        service.Service.expect_broken_file_to_be_refused(self)
 
     def test_a_reload_is_not_over_before_it_is_through(self):
         # What is checked is read from the same pipe, so another command stands for the check.
