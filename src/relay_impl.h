@@ -24,10 +24,12 @@ void relay_arm(struct relay *relay);
 uint64_t relay_expires_at(const struct relay *relay);
 /* That time has come. */
 enum relay_verdict relay_expire(struct relay *relay);
-/* It has come, for one that carries, to do what only long connections need: after a second, */
-void relay_last(struct relay *relay);
-/* or this many turns, which are more than a request, an answer and both ends take. */
+/*
+ * To do what only long connections need, for one that carries: after a second, or after so
+ * many turns, which are more than a request, an answer and both ends take.
+ */
 enum { RELAY_VISIT = 16 };
+void relay_last(struct relay *relay);
 /* Another turn soon, later each time: for what no event tells of. */
 void relay_look_again(struct relay *relay);
 
