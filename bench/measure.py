@@ -9,7 +9,6 @@ import time
 import machine
 from proxies import PATIENCE, Failure
 
-WARM = 100                   # ms, before the window
 HASTY = 40, 100              # ms of both, for a smoke test
 LOAD_PATIENCE = 100          # seconds, for one measurement
 QUIET_NS = 300_000           # of CPU time in 20 ms: what a proxy does that has nothing to do
@@ -52,7 +51,7 @@ class Bench:
             with contextlib.suppress(Failure):
                 return self.once(mode, proxy, HASTY)
             # On a busy machine a short look may show nothing.
-        return self.once(mode, proxy, (WARM, int(mode.seconds * 1000)))
+        return self.once(mode, proxy, (mode.warm, int(mode.seconds * 1000)))
 
     def once(self, mode, proxy, times):
         if mode.figure == 'memory':

@@ -10,6 +10,8 @@ TLS13_CIPHERS = {
     'chacha20': ('ChaCha20-Poly1305', 'TLS_CHACHA20_POLY1305_SHA256'),
 }
 
+STREAM_WARM = 300            # ms: windows grow first, and proxies get used to it
+
 # Ports of every proxy; the address is what tells them apart.
 ECDSA, RSA, PLAIN = 8443, 8444, 8080
 
@@ -27,6 +29,7 @@ class Mode:
     bulk: bool = False       # peers take part with a configuration made for bulk, too
     rounds: int = 5
     seconds: float = 0.5
+    warm: int = 100          # ms, before them
     latency: bool = False    # worth a look
 
     @property
@@ -77,7 +80,8 @@ def bulk():
                            f'{word}, {{n}} connection{"s" * (n > 1)}: {cipher}',
                            ('--work', direction, '--clients', str(n), '--tls', '1.3',
                             '--cipher', suite),
-                           per='MiB', bulk=True, rounds=5 if key == 'aes256' else 3,
+                           per='MiB', bulk=True, warm=STREAM_WARM,
+                           rounds=5 if key == 'aes256' else 3,
                            seconds=0.5 if key == 'aes256' else 0.4)
 
 
@@ -88,7 +92,8 @@ def plain():
                ('--work', 'echo', '--clients', '64'), port=PLAIN, latency=True)
     for direction, word in ('down', 'download'), ('up', 'upload'):
         yield Mode(f'plain-{direction}-8', f'{word}, {{n}} connections: plain to plain',
-                   ('--work', direction, '--clients', '8'), port=PLAIN, per='MiB', bulk=True)
+                   ('--work', direction, '--clients', '8'), port=PLAIN, per='MiB', bulk=True,
+                   warm=STREAM_WARM)
 
 
 def fairness():

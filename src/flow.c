@@ -12,10 +12,18 @@ enum {
 	FLOW_BULK = 16384,
 };
 
+static void flow_stop_gathering(struct flow *flow)
+{
+	if (gather_is_on(&flow->gather))
+		socket_gather(flow->source, 0);
+	gather_stop(&flow->gather);
+}
+
 /* The only way from one state to the next; see the drawing in flow.h. */
 static void flow_enter(struct flow *flow, enum flow_state state)
 {
 	assert(state > flow->state && !flow_is_over(flow));
+	flow_stop_gathering(flow);
 	flow->state = state;
 }
 
@@ -158,6 +166,33 @@ enum flow_verdict flow_turn(struct flow *flow, const struct scratch *scratch, bo
 	if (socket_unsent(flow->sink) < unsent)
 		*moved = true;
 	return verdict;
+}
+
+void flow_gather(struct flow *flow, uint64_t got, size_t turn, uint64_t now)
+{
+	size_t want;
+
+	if (got == 0 || flow->state != FLOW_OPEN)
+		return;
+	want = gather_more(&flow->gather, got, turn, now);
+	if (want > 0)
+		socket_gather(flow->source, want);
+}
+
+uint64_t flow_wearies_at(const struct flow *flow)
+{
+	return gather_is_on(&flow->gather) ? flow->gather.until : UINT64_MAX;
+}
+
+void flow_weary(struct flow *flow, uint64_t now)
+{
+	if (now < flow_wearies_at(flow))
+		return;
+	/* A source may also be silent because nobody reads it. */
+	if (socket_unsent(flow->sink) == 0 && !socket_is_held(flow->sink))
+		gather_doubt(&flow->gather);
+	socket_gather(flow->source, 0);
+	gather_stop(&flow->gather);
 }
 
 void flow_cut(struct flow *flow, struct ending ending)

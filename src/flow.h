@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 #include "ending.h"
+#include "gather.h"
 
 struct pipes;
 struct socket;
@@ -51,6 +52,7 @@ struct flow {
 	uint64_t read;          /* bytes of the stream that the source gave */
 	uint64_t written;       /* bytes that the sink took, its queue included */
 	struct ending ending;
+	struct gather gather;
 	enum flow_state state;
 	bool pass_truncation;   /* on-truncation = fin */
 	bool bulk;              /* the last read was large: worth a pipe */
@@ -72,6 +74,16 @@ struct scratch {
  */
 enum flow_verdict flow_turn(struct flow *flow, const struct scratch *scratch, bool *moved);
 enum { FLOW_MOVES = 4 };
+
+/*
+ * After a turn, of so many bytes at most, in which the source gave got. A stream is left
+ * alone until there is more of it; see gather.h.
+ */
+void flow_gather(struct flow *flow, uint64_t got, size_t turn, uint64_t now);
+/* When flow_weary() has something to do; UINT64_MAX: never. */
+uint64_t flow_wearies_at(const struct flow *flow);
+/* Patience with a stream may have ended: then what there is of it wakes the owner. */
+void flow_weary(struct flow *flow, uint64_t now);
 
 /* Ends an open flow from outside (a timer, an operator, the other flow's end). */
 void flow_cut(struct flow *flow, struct ending ending);

@@ -160,6 +160,17 @@ static enum flow_verdict relay_turn_down(struct relay *relay, const struct scrat
 	return down;
 }
 
+static void relay_note_progress(struct relay *relay, uint64_t up, uint64_t down)
+{
+	const size_t turn = listener_config(relay->listener)->buffer_size;
+	const uint64_t now = poller_now();
+
+	if (!relay->dying)
+		relay->since = now;
+	flow_gather(&relay->up, up, turn, now);
+	flow_gather(&relay->down, down, turn, now);
+}
+
 static enum relay_verdict relay_carry(struct relay *relay)
 {
 	const struct scratch scratch = {
@@ -169,6 +180,8 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	};
 	enum ending_kind up_before = relay->up.ending.kind;
 	enum ending_kind down_before = relay->down.ending.kind;
+	const uint64_t up_read = relay->up.read;
+	const uint64_t down_read = relay->down.read;
 	bool moved = false;
 	enum flow_verdict up;
 	enum flow_verdict down;
@@ -178,8 +191,8 @@ static enum relay_verdict relay_carry(struct relay *relay)
 	relay_look_at_ended(relay);
 	up = flow_turn(&relay->up, &scratch, &moved);
 	down = relay_turn_down(relay, &scratch, &moved, &up);
-	if (moved && !relay->dying)
-		relay->since = poller_now();
+	if (moved)
+		relay_note_progress(relay, relay->up.read - up_read, relay->down.read - down_read);
 	relay_look_for_loss(relay, &relay->up);
 	relay_look_for_loss(relay, &relay->down);
 	relay_note_ending(relay, &relay->up, up_before, SIDE_CLIENT);
@@ -312,6 +325,8 @@ static void relay_on_timer(void *arg)
 	struct relay *relay = arg;
 	uint64_t now = poller_now();
 
+	flow_weary(&relay->up, now);
+	flow_weary(&relay->down, now);
 	if (now >= relay_expires_at(relay)) {
 		relay_settle(relay, relay_expire(relay));
 	} else if (relay->look_at != 0 && now >= relay->look_at) {

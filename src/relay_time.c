@@ -65,6 +65,11 @@ void relay_last(struct relay *relay)
 	socket_settle(relay->backend);
 }
 
+static uint64_t relay_earlier(uint64_t one, uint64_t other)
+{
+	return one < other ? one : other;
+}
+
 void relay_arm(struct relay *relay)
 {
 	enum { SHORT = 1000 }; /* milliseconds */
@@ -74,6 +79,8 @@ void relay_arm(struct relay *relay)
 		due = relay->since + SHORT;
 	if (relay->look_at != 0 && relay->look_at < due)
 		due = relay->look_at;
+	due = relay_earlier(due, flow_wearies_at(&relay->up));
+	due = relay_earlier(due, flow_wearies_at(&relay->down));
 	if (due == UINT64_MAX || (alarm_is_set(&relay->timer) && relay->timer.deadline.due <= due))
 		return;
 	poller_set(&relay->worker->poller, &relay->timer, due);

@@ -106,6 +106,13 @@ void socket_set_fragile(int fd, bool fragile);
 /* The first of them, for one that is open. */
 void socket_keep_alive(const struct socket *sock, uint64_t keepalive);
 
+/*
+ * The owner is woken for what can be read only once there are len bytes of it, or
+ * the receive buffer is full, or for an end; 0: at once, and so for what is there
+ * already (tcp(7), SO_RCVLOWAT). On a Unix socket always at once.
+ */
+void socket_gather(const struct socket *sock, size_t len);
+
 /* Of its peer's address, as AF_UNIX: what its kind does not matter for, and reading does. */
 void socket_set_family(struct socket *sock, int family);
 

@@ -50,6 +50,11 @@ void socket_keep_alive(const struct socket *sock, uint64_t keepalive)
 	socket_set_keepalive(sock->fd, keepalive);
 }
 
+void socket_gather(const struct socket *sock, size_t len)
+{
+	socket_set_option(sock->fd, SOL_SOCKET, SO_RCVLOWAT, len);
+}
+
 void socket_abort_fd(int fd)
 {
 	socket_set_fragile(fd, true);

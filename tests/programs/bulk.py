@@ -40,13 +40,6 @@ def receive(sock, length):
     return digest.digest()
 
 
-def receive_exactly(sock, length):
-    data = b''
-    while len(data) < length:
-        data += sock.recv(length - len(data)) or b'?' * length
-    return data
-
-
 def end(sock):
     """Ends a connection as TLS and TCP want it: nobody is left in doubt."""
     if isinstance(sock, ssl.SSLSocket):
@@ -122,7 +115,7 @@ class Bulk(harness.Checks):
                                            suppress_ragged_eofs=False)
             gave = send(sock, LENGTH)
             took = receive(sock, LENGTH)
-            self.assertEqual(receive_exactly(sock, 2 * DIGEST), gave + took)
+            self.assertEqual(harness.receive_exactly(sock, 2 * DIGEST), gave + took)
             self.assertEqual(sock.recv(1), b'', 'there is more than was sent')
             end(sock)
 

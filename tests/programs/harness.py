@@ -78,6 +78,14 @@ def split_address(text):
     return host.strip('[]'), int(port)
 
 
+def receive_exactly(sock, length):
+    """That many bytes; question marks from where the stream ends."""
+    data = b''
+    while len(data) < length:
+        data += sock.recv(length - len(data)) or b'?' * length
+    return data
+
+
 class Server:
     """A foreign server in the foreground, from when it can be talked to to its end."""
 

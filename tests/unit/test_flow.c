@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "socket_impl.h"
 #include "socket_script.h"
 #include "suite.h"
 
@@ -327,6 +328,84 @@ START_TEST(progress_is_what_moves_a_byte)
 }
 END_TEST
 
+/* ---- streams ---- */
+
+static int low_water_mark(const struct socket *sock)
+{
+	int mark = 0;
+	socklen_t len = sizeof(mark);
+
+	ck_assert_int_eq(getsockopt(sock->fd, SOL_SOCKET, SO_RCVLOWAT, &mark, &len), 0);
+	return mark;
+}
+
+/* Its source has given plenty until now. */
+static void stream(uint64_t now)
+{
+	enum { TURN = 256 << 10 };
+
+	flow_gather(&flow, 1 << 30, TURN, now - GATHER_TRUST);
+	flow_gather(&flow, 1, TURN, now);
+	ck_assert_int_eq(low_water_mark(flow.source), TURN);
+	ck_assert_uint_gt(flow_wearies_at(&flow), now);
+}
+
+static void check_that_it_gathers_no_more(void)
+{
+	ck_assert_int_eq(low_water_mark(flow.source), 1);
+	ck_assert_uint_eq(flow_wearies_at(&flow), UINT64_MAX);
+}
+
+START_TEST(a_stream_is_gathered_until_patience_ends)
+{
+	BEGIN({ IO_WAIT, 1, 0 });
+	check_that_it_gathers_no_more();
+	stream(1000);
+	flow_weary(&flow, flow_wearies_at(&flow) - 1);
+	ck_assert_uint_ne(flow_wearies_at(&flow), UINT64_MAX);
+	flow_weary(&flow, flow_wearies_at(&flow));
+	check_that_it_gathers_no_more();
+	ck_assert_uint_eq(flow.gather.doubts, 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_stream_is_not_doubted_because_its_sink_is_behind)
+{
+	BEGIN({ IO_DONE, 10, 0 });
+	stream(1000);
+	socket_script_stop(flow.sink);
+	ck_assert_int_eq(turn(), FLOW_WAITS);
+	flow_weary(&flow, flow_wearies_at(&flow));
+	check_that_it_gathers_no_more();
+	ck_assert_uint_eq(flow.gather.doubts, 0);
+	end();
+}
+END_TEST
+
+START_TEST(nothing_is_gathered_of_a_stream_that_ends)
+{
+	BEGIN({ IO_ENDED, 10, ENDING_FIN });
+	stream(1000);
+	ck_assert_int_eq(turn(), FLOW_OVER);
+	check_that_it_gathers_no_more();
+	flow_gather(&flow, 1 << 30, 1 << 18, 1000);
+	flow_gather(&flow, 1 << 30, 1 << 18, 2000);
+	check_that_it_gathers_no_more();
+	end();
+}
+END_TEST
+
+START_TEST(nothing_is_gathered_of_a_stream_that_is_cut)
+{
+	BEGIN({ IO_DONE, 10, 0 });
+	stream(1000);
+	flow_cut(&flow, (struct ending){ .kind = ENDING_TIMEOUT });
+	check_that_it_gathers_no_more();
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("flow");
@@ -354,6 +433,10 @@ int main(void)
 	tcase_add_test(tcase, a_cut_takes_back_no_end_that_is_queued);
 	tcase_add_test(tcase, nothing_happens_to_a_flow_that_is_over);
 	tcase_add_test(tcase, progress_is_what_moves_a_byte);
+	tcase_add_test(tcase, a_stream_is_gathered_until_patience_ends);
+	tcase_add_test(tcase, a_stream_is_not_doubted_because_its_sink_is_behind);
+	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_ends);
+	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_is_cut);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

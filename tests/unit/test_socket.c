@@ -95,6 +95,70 @@ START_TEST(a_reset_after_a_short_read_wakes)
 }
 END_TEST
 
+/* What this end is told, up to now. */
+static bool is_woken(void)
+{
+	const unsigned before = plain.woken;
+
+	poller_turn(&plain.poller, false);
+	return plain.woken != before;
+}
+
+static void let_gather(void)
+{
+	plain_pair_meet(WIRE_TCP);
+	(void)is_woken(); /* of nothing yet */
+	socket_gather(plain.sock, 6);
+	plain_pair_say("abc");
+	ck_assert(!is_woken());
+}
+
+START_TEST(what_is_gathered_wakes_once_there_is_enough)
+{
+	size_t got;
+
+	let_gather();
+	plain_pair_say("def");
+	plain_pair_await();
+	ck_assert_int_eq(socket_recv(plain.sock, plain.room, PLAIN_PAIR_ROOM, &got), IO_WAIT);
+	ck_assert_uint_eq(got, 6);
+	/* And it goes on. */
+	plain_pair_say("abc");
+	ck_assert(!is_woken());
+}
+END_TEST
+
+START_TEST(what_was_gathered_wakes_when_that_is_over)
+{
+	let_gather();
+	socket_gather(plain.sock, 0);
+	plain_pair_await();
+	plain_pair_leave();
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
+START_TEST(an_end_wakes_whatever_is_gathered)
+{
+	let_gather();
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_FIN);
+}
+END_TEST
+
+START_TEST(a_reset_wakes_whatever_is_gathered)
+{
+	let_gather();
+	plain_pair_reset();
+	plain_pair_await();
+	ck_assert_uint_eq(plain_pair_receive(), 3);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
 START_TEST(what_follows_urgent_data_is_read_too)
 {
 	size_t got;
@@ -375,6 +439,10 @@ int main(void)
 	tcase_add_loop_test(tcase, an_end_right_behind_data_is_seen_with_it, 0, WIRE_KINDS);
 	tcase_add_test(tcase, a_reset_right_behind_data_is_seen_with_it);
 	tcase_add_test(tcase, a_reset_after_a_short_read_wakes);
+	tcase_add_test(tcase, what_is_gathered_wakes_once_there_is_enough);
+	tcase_add_test(tcase, what_was_gathered_wakes_when_that_is_over);
+	tcase_add_test(tcase, an_end_wakes_whatever_is_gathered);
+	tcase_add_test(tcase, a_reset_wakes_whatever_is_gathered);
 	tcase_add_test(tcase, what_follows_urgent_data_is_read_too);
 	tcase_add_loop_test(tcase, no_more_is_read_than_asked_for, 0, WIRE_KINDS);
 	tcase_add_loop_test(tcase, receiving_goes_on_after_our_end, 0, WIRE_KINDS);
