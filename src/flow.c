@@ -108,14 +108,14 @@ static bool flow_is_provoked(const struct flow *flow, const struct scratch *scra
 
 static size_t flow_share(const struct flow *flow, const struct scratch *scratch, size_t left)
 {
-	size_t share = flow->keeps_up ? scratch->len : scratch->len / FLOW_MOVES;
+	size_t share = flow->keeps_up ? scratch->turn : scratch->turn / FLOW_MOVES;
 
 	return share < left ? share : left;
 }
 
 static enum flow_verdict flow_carry(struct flow *flow, const struct scratch *scratch, bool *moved)
 {
-	size_t left = scratch->len;
+	size_t left = scratch->turn;
 
 	while (left > 0) {
 		size_t share = flow_share(flow, scratch, left);

@@ -64,11 +64,12 @@ struct flow {
 struct scratch {
 	struct pipes *pipes;
 	unsigned char *room;
-	size_t len;             /* a turn takes this much; room has SOCKET_RECV_SLACK more */
+	size_t len;             /* of room, which has SOCKET_RECV_SLACK more */
+	size_t turn;            /* bytes that a turn takes at most, up to len; the relay says */
 };
 
 /*
- * Moves what can be moved, for at most scratch->len bytes: at once if the sink
+ * Moves what can be moved, for at most scratch->turn bytes: at once if the sink
  * has kept up so far, else in FLOW_MOVES parts, so that a slow sink's queue is
  * short. *moved tells whether any byte, or the end, made progress.
  */
@@ -87,6 +88,12 @@ void flow_weary(struct flow *flow, uint64_t now);
 
 /* Ends an open flow from outside (a timer, an operator, the other flow's end). */
 void flow_cut(struct flow *flow, struct ending ending);
+
+/* It moved much the last time, or its stream does. */
+static inline bool flow_is_bulk(const struct flow *flow)
+{
+	return flow->bulk || gather_is_on(&flow->gather);
+}
 
 static inline bool flow_is_over(const struct flow *flow)
 {

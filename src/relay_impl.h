@@ -28,7 +28,7 @@ enum relay_verdict relay_expire(struct relay *relay);
  * To do what only long connections need, for one that carries: after a second, or after so
  * many turns, which are more than a request, an answer and both ends take.
  */
-enum { RELAY_VISIT = 16 };
+enum { RELAY_VISIT = 8 };
 void relay_last(struct relay *relay);
 /* Another turn soon, later each time: for what no event tells of. */
 void relay_look_again(struct relay *relay);

@@ -20,11 +20,23 @@ enum {
 	WORKER_LOGGED = 100,
 	/* Microseconds in which long turns that turn out short may follow each other. */
 	WORKER_STINT = 100,
+	/* Rounds in which turns are kept short, for whoever talked may do so again. */
+	WORKER_ATTENTION = 1024,
 	/* Microseconds of a handshake after which it looks for others. */
 	WORKER_GLANCE = 50,
 };
 
 /* ---- relays whose turns are long ---- */
+
+void worker_note_talk(struct worker *worker)
+{
+	worker->talked_in = worker->n_rounds;
+}
+
+bool worker_is_talked_to(const struct worker *worker)
+{
+	return worker->n_lasting > 0 && worker->n_rounds - worker->talked_in < WORKER_ATTENTION;
+}
 
 static void worker_run_next(struct worker *worker)
 {
@@ -49,7 +61,8 @@ static void worker_run_queued(struct worker *worker)
 	worker->glance_at = began + WORKER_GLANCE;
 	do {
 		worker_run_next(worker);
-	} while (!TAILQ_EMPTY(&worker->queue) && poller_now_us() - began < WORKER_STINT);
+	} while (!TAILQ_EMPTY(&worker->queue) && !worker_is_talked_to(worker) &&
+	         poller_now_us() - began < WORKER_STINT);
 }
 
 /*
@@ -75,6 +88,7 @@ static void worker_let_pass(void *arg)
 
 void worker_turn(struct worker *worker, bool wait)
 {
+	worker->n_rounds++;
 	poller_turn(&worker->poller, wait && TAILQ_EMPTY(&worker->queue));
 	worker_run_queued(worker);
 }
@@ -319,6 +333,7 @@ struct worker *worker_new(struct common *common)
 		return NULL;
 	worker->common = common;
 	worker->command_fd = -1;
+	worker->n_rounds = WORKER_ATTENTION; /* nobody has talked */
 	TAILQ_INIT(&worker->relays);
 	TAILQ_INIT(&worker->queue);
 	if (worker_make_poller(worker) && worker_make_buffers(worker))

@@ -106,6 +106,8 @@ struct worker {
 	struct causes causes; /* of handshakes that failed */
 	unsigned n_handshakes; /* in progress */
 	unsigned n_lasting; /* relays that are no short visits */
+	unsigned n_rounds; /* that it turned, and polled */
+	unsigned talked_in; /* the last of them in which one that lasts had little to do */
 	pthread_t thread;
 	bool started;
 	atomic_bool ended;
@@ -153,6 +155,10 @@ void worker_free(struct worker *worker);
 
 /* For relays: a turn that may be long, behind those queued before and with polling in between. */
 void worker_queue(struct worker *worker, struct relay *relay);
+/* For relays: one that lasts is about to take a turn that is short. */
+void worker_note_talk(struct worker *worker);
+/* For relays: whether somebody who just talks would have to wait for a long turn. */
+bool worker_is_talked_to(const struct worker *worker);
 /* For relays: takes it out of the list and the queue; the worker may end. */
 void worker_remove(struct worker *worker, struct relay *relay);
 /* True when this event may have a line; else it is counted, and the count logged. */

@@ -13,7 +13,7 @@
 enum { ROOM = 4096 };
 
 static unsigned char room[ROOM + SOCKET_RECV_SLACK];
-static const struct scratch scratch = { .room = room, .len = ROOM };
+static const struct scratch scratch = { .room = room, .len = ROOM, .turn = ROOM };
 static struct flow flow;
 static int source_end;
 static int sink_end;

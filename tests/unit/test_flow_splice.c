@@ -78,7 +78,7 @@ static void set_up(void)
 		sent[i] = (unsigned char)(i * 31 + i / 251);
 	pipes_init(&pipes);
 	ck_assert(poller_init(&poller));
-	scratch = (struct scratch){ .pipes = &pipes, .room = room, .len = ROOM };
+	scratch = (struct scratch){ .pipes = &pipes, .room = room, .len = ROOM, .turn = ROOM };
 	n_sent = n_seen = 0;
 	resets = false;
 	(void)signal(SIGPIPE, SIG_IGN); /* as main() does */

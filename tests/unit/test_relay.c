@@ -339,17 +339,31 @@ START_TEST(a_relay_that_ended_well_is_over_at_once)
 }
 END_TEST
 
+static void say_to_backend(void)
+{
+	ck_assert_int_eq(write(client, "abc", 3), 3);
+	ck_assert_int_eq(seen(client_of_backend), 3);
+}
+
 START_TEST(whoever_talks_on_is_no_short_visit)
 {
 	begin(&stops[2]);
 	ck_assert_uint_eq(worker->n_lasting, 0);
-	for (int i = 0; i < 16; i++) {
-		ck_assert_int_eq(write(client, "abc", 3), 3);
-		ck_assert_int_eq(seen(client_of_backend), 3);
-	}
+	ck_assert(!worker_is_talked_to(worker));
+	for (int i = 0; i < 8; i++)
+		say_to_backend();
 	ck_assert_uint_eq(worker->n_lasting, 1);
+	say_to_backend();
+	ck_assert(worker_is_talked_to(worker));
+	/* It may have gone to sleep. */
+	for (int i = 0; i < 1024; i++)
+		worker_turn(worker, false);
+	ck_assert(!worker_is_talked_to(worker));
+	say_to_backend();
+	ck_assert(worker_is_talked_to(worker));
 	relay_kill(the_relay(), (struct ending){ .kind = ENDING_KILLED });
 	ck_assert_uint_eq(worker->n_lasting, 0);
+	ck_assert(!worker_is_talked_to(worker));
 	worker_free(worker);
 	log_close();
 	end();
