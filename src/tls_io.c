@@ -252,7 +252,8 @@ void tls_io_give_respite(struct tls_io *io)
 	io->respite(io->owner);
 	*io = aside;
 	BIO_clear_retry_flags(io->bio);
-	ERR_clear_error();
+	if (ERR_peek_error() != 0)
+		ERR_clear_error(); /* a dozen times a handshake that would be a microsecond */
 	if (was_short)
 		tls_heap_recall();
 	else
