@@ -23,7 +23,7 @@ enum {
 	/* Rounds in which turns are kept short, for whoever talked may do so again. */
 	WORKER_ATTENTION = 1024,
 	/* Microseconds of a handshake after which it looks for others. */
-	WORKER_GLANCE = 50,
+	WORKER_GLANCE = 10,
 };
 
 /* ---- relays whose turns are long ---- */
