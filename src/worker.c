@@ -18,8 +18,8 @@
 enum {
 	/* Lines of one kind a second; the rest are counted. */
 	WORKER_LOGGED = 100,
-	/* Microseconds in which long turns that turn out short may follow each other. */
-	WORKER_STINT = 100,
+	/* Microseconds in which turns from the queue may follow each other. */
+	WORKER_STINT = 2000,
 	/* Rounds in which turns are kept short, for whoever talked may do so again. */
 	WORKER_ATTENTION = 1024,
 	/* Microseconds of a handshake after which it looks for others. */
@@ -48,24 +48,6 @@ static void worker_run_next(struct worker *worker)
 }
 
 /*
- * A few at a time, and everybody else in between: whoever has little to do
- * does not wait for more than a stint and one long turn.
- */
-static void worker_run_queued(struct worker *worker)
-{
-	uint64_t began;
-
-	if (TAILQ_EMPTY(&worker->queue))
-		return;
-	began = poller_now_us();
-	worker->glance_at = began + WORKER_GLANCE;
-	do {
-		worker_run_next(worker);
-	} while (!TAILQ_EMPTY(&worker->queue) && !worker_is_talked_to(worker) &&
-	         poller_now_us() - began < WORKER_STINT);
-}
-
-/*
  * The longest turns are handshakes. Between two steps of one, of which there are a
  * dozen, those pass who were just talking the last time; who comes, or moves much, has to
  * queue. It gives way for no longer than it works, else many who talk would stop it.
@@ -84,6 +66,32 @@ static void worker_let_pass(void *arg)
 	poller_glance(&worker->poller);
 	spent = poller_now_us() - began;
 	worker->glance_at = began + spent + (spent > WORKER_GLANCE ? spent : WORKER_GLANCE);
+}
+
+static bool worker_goes_on(const struct worker *worker, uint64_t began)
+{
+	return !TAILQ_EMPTY(&worker->queue) && !worker_is_talked_to(worker) &&
+	       poller_now_us() - began < WORKER_STINT;
+}
+
+/*
+ * Those who come and go are cheaper several at a time: what is sent to whoever is
+ * awake already wakes nobody. If there are relays that last, those of them that have
+ * little to do pass in between, and while one of them talks it is one turn at a time.
+ */
+static void worker_run_queued(struct worker *worker)
+{
+	uint64_t began;
+
+	if (TAILQ_EMPTY(&worker->queue))
+		return;
+	began = poller_now_us();
+	worker->glance_at = began + WORKER_GLANCE;
+	do {
+		worker_run_next(worker);
+		if (worker_goes_on(worker, began))
+			worker_let_pass(worker);
+	} while (worker_goes_on(worker, began));
 }
 
 void worker_turn(struct worker *worker, bool wait)
