@@ -184,11 +184,16 @@ uint64_t flow_wearies_at(const struct flow *flow)
 	return gather_is_on(&flow->gather) ? flow->gather.until : UINT64_MAX;
 }
 
-void flow_weary(struct flow *flow, uint64_t now)
+void flow_weary(struct flow *flow, bool queued, uint64_t now)
 {
 	if (now < flow_wearies_at(flow))
 		return;
-	/* A source may also be silent because nobody reads it. */
+	/* A source may also be silent because nobody has come to read it, */
+	if (queued) {
+		gather_wait(&flow->gather, now);
+		return;
+	}
+	/* or may do so: its sink is behind. */
 	if (socket_unsent(flow->sink) == 0 && !socket_is_held(flow->sink))
 		gather_doubt(&flow->gather);
 	socket_gather(flow->source, 0);

@@ -83,8 +83,11 @@ enum { FLOW_MOVES = 4 };
 void flow_gather(struct flow *flow, uint64_t got, size_t turn, uint64_t now);
 /* When flow_weary() has something to do; UINT64_MAX: never. */
 uint64_t flow_wearies_at(const struct flow *flow);
-/* Patience with a stream may have ended: then what there is of it wakes the owner. */
-void flow_weary(struct flow *flow, uint64_t now);
+/*
+ * Patience with a stream may have ended: then what there is of it wakes the owner.
+ * queued: the owner is going to take a turn anyway.
+ */
+void flow_weary(struct flow *flow, bool queued, uint64_t now);
 
 /* Ends an open flow from outside (a timer, an operator, the other flow's end). */
 void flow_cut(struct flow *flow, struct ending ending);

@@ -7,6 +7,11 @@ static uint64_t gather_trust(const struct gather *gather)
 	return (uint64_t)GATHER_TRUST << gather->doubts;
 }
 
+void gather_wait(struct gather *gather, uint64_t now)
+{
+	gather->until = now + gather->patience;
+}
+
 void gather_stop(struct gather *gather)
 {
 	gather->given = gather->until = 0;
@@ -29,7 +34,7 @@ size_t gather_more(struct gather *gather, size_t got, size_t turn, uint64_t now)
 	uint64_t want;
 
 	if (gather_is_on(gather)) {
-		gather->until = now + gather->patience;
+		gather_wait(gather, now);
 		return 0;
 	}
 	if (gather->given == 0)
@@ -47,6 +52,6 @@ size_t gather_more(struct gather *gather, size_t got, size_t turn, uint64_t now)
 	}
 	/* Three times what it should take: of many that come at once each comes in bursts. */
 	gather->patience = (uint8_t)(3 * want * took / gather->given + GATHER_PATIENCE);
-	gather->until = now + gather->patience;
+	gather_wait(gather, now);
 	return (size_t)want;
 }

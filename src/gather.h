@@ -53,6 +53,9 @@ static inline bool gather_is_on(const struct gather *gather)
  */
 size_t gather_more(struct gather *gather, size_t got, size_t turn, uint64_t now);
 
+/* It is on: patience begins anew. */
+void gather_wait(struct gather *gather, uint64_t now);
+
 /* It is off; whatever comes next begins anew. */
 void gather_stop(struct gather *gather);
 

@@ -339,8 +339,8 @@ static void relay_on_timer(void *arg)
 	struct relay *relay = arg;
 	uint64_t now = poller_now();
 
-	flow_weary(&relay->up, now);
-	flow_weary(&relay->down, now);
+	flow_weary(&relay->up, relay->queued, now);
+	flow_weary(&relay->down, relay->queued, now);
 	if (now >= relay_expires_at(relay)) {
 		relay_settle(relay, relay_expire(relay));
 	} else if (relay->look_at != 0 && now >= relay->look_at) {

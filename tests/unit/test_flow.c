@@ -361,9 +361,9 @@ START_TEST(a_stream_is_gathered_until_patience_ends)
 	BEGIN({ IO_WAIT, 1, 0 });
 	check_that_it_gathers_no_more();
 	stream(1000);
-	flow_weary(&flow, flow_wearies_at(&flow) - 1);
+	flow_weary(&flow, false, flow_wearies_at(&flow) - 1);
 	ck_assert_uint_ne(flow_wearies_at(&flow), UINT64_MAX);
-	flow_weary(&flow, flow_wearies_at(&flow));
+	flow_weary(&flow, false, flow_wearies_at(&flow));
 	check_that_it_gathers_no_more();
 	ck_assert_uint_eq(flow.gather.doubts, 1);
 	end();
@@ -376,8 +376,24 @@ START_TEST(a_stream_is_not_doubted_because_its_sink_is_behind)
 	stream(1000);
 	socket_script_stop(flow.sink);
 	ck_assert_int_eq(turn(), FLOW_WAITS);
-	flow_weary(&flow, flow_wearies_at(&flow));
+	flow_weary(&flow, false, flow_wearies_at(&flow));
 	check_that_it_gathers_no_more();
+	ck_assert_uint_eq(flow.gather.doubts, 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_stream_is_not_doubted_because_its_turn_has_not_come)
+{
+	uint64_t until;
+
+	BEGIN({ IO_WAIT, 1, 0 });
+	stream(1000);
+	until = flow_wearies_at(&flow);
+	flow_weary(&flow, true, until);
+	ck_assert_uint_gt(flow_wearies_at(&flow), until);
+	ck_assert_uint_ne(flow_wearies_at(&flow), UINT64_MAX);
+	ck_assert_int_ne(low_water_mark(flow.source), 1);
 	ck_assert_uint_eq(flow.gather.doubts, 0);
 	end();
 }
@@ -435,6 +451,7 @@ int main(void)
 	tcase_add_test(tcase, progress_is_what_moves_a_byte);
 	tcase_add_test(tcase, a_stream_is_gathered_until_patience_ends);
 	tcase_add_test(tcase, a_stream_is_not_doubted_because_its_sink_is_behind);
+	tcase_add_test(tcase, a_stream_is_not_doubted_because_its_turn_has_not_come);
 	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_ends);
 	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_is_cut);
 	suite_add_tcase(suite, tcase);
