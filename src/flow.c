@@ -12,18 +12,21 @@ enum {
 	FLOW_BULK = 16384,
 };
 
-static void flow_stop_gathering(struct flow *flow)
+bool flow_hurry(struct flow *flow)
 {
-	if (gather_is_on(&flow->gather))
+	const bool was_on = gather_is_on(&flow->gather);
+
+	if (was_on)
 		socket_gather(flow->source, 0);
 	gather_stop(&flow->gather);
+	return was_on;
 }
 
 /* The only way from one state to the next; see the drawing in flow.h. */
 static void flow_enter(struct flow *flow, enum flow_state state)
 {
 	assert(state > flow->state && !flow_is_over(flow));
-	flow_stop_gathering(flow);
+	(void)flow_hurry(flow);
 	flow->state = state;
 }
 
@@ -189,7 +192,7 @@ void flow_weary(struct flow *flow, bool queued, uint64_t now)
 	if (now < flow_wearies_at(flow))
 		return;
 	/* A source may also be silent because nobody has come to read it, */
-	if (queued) {
+	if (queued && socket_is_readable(flow->source)) {
 		gather_wait(&flow->gather, now);
 		return;
 	}

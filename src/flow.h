@@ -88,9 +88,16 @@ uint64_t flow_wearies_at(const struct flow *flow);
  * queued: the owner is going to take a turn anyway.
  */
 void flow_weary(struct flow *flow, bool queued, uint64_t now);
+/* Its next turn is to take what there is. True: that may be more than we were told of. */
+bool flow_hurry(struct flow *flow);
 
 /* Ends an open flow from outside (a timer, an operator, the other flow's end). */
 void flow_cut(struct flow *flow, struct ending ending);
+
+static inline bool flow_is_gathered(const struct flow *flow)
+{
+	return gather_is_on(&flow->gather);
+}
 
 /* It moved much the last time, or its stream does. */
 static inline bool flow_is_bulk(const struct flow *flow)

@@ -154,8 +154,10 @@ static enum flow_verdict relay_turn_down(struct relay *relay, const struct scrat
 	const bool was_over = flow_is_over(&relay->down);
 	enum flow_verdict down = flow_turn(&relay->down, scratch, moved);
 	const bool is_lost = !was_over && relay->down.state == FLOW_GONE;
+	/* Its end may be there, and decides what becomes of the relay. */
+	const bool unread = !was_over && flow_is_over(&relay->down) && flow_hurry(&relay->up);
 
-	if (*up == FLOW_WAITS && (is_lost || (held && !socket_is_held(relay->backend))))
+	if (*up == FLOW_WAITS && (is_lost || unread || (held && !socket_is_held(relay->backend))))
 		*up = FLOW_YIELDS;
 	return down;
 }
@@ -175,7 +177,8 @@ static void relay_note_progress(struct relay *relay, uint64_t up, uint64_t down)
 
 	if (!relay->dying)
 		relay->since = now;
-	flow_gather(&relay->up, up, turn, now);
+	if (!flow_is_over(&relay->down))
+		flow_gather(&relay->up, up, turn, now);
 	flow_gather(&relay->down, down, turn, now);
 }
 
@@ -200,6 +203,8 @@ static enum relay_verdict relay_carry(struct relay *relay)
 		relay_last(relay);
 	relay_look_at_ended(relay);
 	up = flow_turn(&relay->up, &scratch, &moved);
+	if (relay->up.state == FLOW_BROKEN)
+		(void)flow_hurry(&relay->down); /* its last turn */
 	down = relay_turn_down(relay, &scratch, &moved, &up);
 	if (moved)
 		relay_note_progress(relay, relay->up.read - up_read, relay->down.read - down_read);

@@ -123,6 +123,12 @@ static enum relay_verdict relay_expire_carrying(struct relay *relay)
 
 	if (relay->dying)
 		return relay_expire_dying(relay);
+	/* What there is of a stream may not have been told of yet. */
+	if (flow_is_gathered(&relay->up) || flow_is_gathered(&relay->down)) {
+		(void)flow_hurry(&relay->up);
+		(void)flow_hurry(&relay->down);
+		return RELAY_GOES_ON;
+	}
 	if (relay_kernel_moved(relay)) {
 		relay->since = poller_now();
 		return RELAY_WAITS;

@@ -405,3 +405,8 @@ bool socket_heard(const struct socket *sock)
 {
 	return sock->heard;
 }
+
+bool socket_is_readable(const struct socket *sock)
+{
+	return sock->readable;
+}

@@ -108,10 +108,10 @@ void socket_keep_alive(const struct socket *sock, uint64_t keepalive);
 
 /*
  * The owner is woken for what can be read only once there are len bytes of it, or
- * the receive buffer is full, or for an end; 0: at once, and so for what is there
+ * the receive buffer is full, or for an end of TCP; 0: at once, and so for what is there
  * already (tcp(7), SO_RCVLOWAT). On a Unix socket always at once.
  */
-void socket_gather(const struct socket *sock, size_t len);
+void socket_gather(struct socket *sock, size_t len);
 
 /* Of its peer's address, as AF_UNIX: what its kind does not matter for, and reading does. */
 void socket_set_family(struct socket *sock, int family);
@@ -231,6 +231,8 @@ size_t socket_unsent(const struct socket *sock);
 size_t socket_unacked(const struct socket *sock);
 /* The local port, or 0. */
 uint16_t socket_local_port(const struct socket *sock);
+/* True when the kernel has told of something that is yet to be received. */
+bool socket_is_readable(const struct socket *sock);
 /* True when any byte came in. */
 bool socket_heard(const struct socket *sock);
 

@@ -50,8 +50,10 @@ void socket_keep_alive(const struct socket *sock, uint64_t keepalive)
 	socket_set_keepalive(sock->fd, keepalive);
 }
 
-void socket_gather(const struct socket *sock, size_t len)
+void socket_gather(struct socket *sock, size_t len)
 {
+	if (len == 0)
+		sock->readable = true; /* maybe; it was not told of */
 	socket_set_option(sock->fd, SOL_SOCKET, SO_RCVLOWAT, len);
 }
 

@@ -389,12 +389,25 @@ START_TEST(a_stream_is_not_doubted_because_its_turn_has_not_come)
 
 	BEGIN({ IO_WAIT, 1, 0 });
 	stream(1000);
+	flow.source->readable = true;
 	until = flow_wearies_at(&flow);
 	flow_weary(&flow, true, until);
 	ck_assert_uint_gt(flow_wearies_at(&flow), until);
 	ck_assert_uint_ne(flow_wearies_at(&flow), UINT64_MAX);
 	ck_assert_int_ne(low_water_mark(flow.source), 1);
 	ck_assert_uint_eq(flow.gather.doubts, 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_stream_rests_although_its_owner_has_other_things_to_do)
+{
+	BEGIN({ IO_WAIT, 1, 0 });
+	stream(1000);
+	flow.source->readable = false;
+	flow_weary(&flow, true, flow_wearies_at(&flow));
+	check_that_it_gathers_no_more();
+	ck_assert(flow.source->readable);
 	end();
 }
 END_TEST
@@ -452,6 +465,7 @@ int main(void)
 	tcase_add_test(tcase, a_stream_is_gathered_until_patience_ends);
 	tcase_add_test(tcase, a_stream_is_not_doubted_because_its_sink_is_behind);
 	tcase_add_test(tcase, a_stream_is_not_doubted_because_its_turn_has_not_come);
+	tcase_add_test(tcase, a_stream_rests_although_its_owner_has_other_things_to_do);
 	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_ends);
 	tcase_add_test(tcase, nothing_is_gathered_of_a_stream_that_is_cut);
 	suite_add_tcase(suite, tcase);
