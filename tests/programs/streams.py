@@ -90,14 +90,47 @@ def listen(peer):
             peer.sendall(ANSWER)
 
 
+def leave_with_the_last(peer):
+    """Ends its own stream the moment that the other one rests; all bytes, and the end."""
+    received, end = receive(peer)
+    if end is None:
+        peer.shutdown(socket.SHUT_WR)
+        rest, end = receive(peer)
+        received += rest
+    return received, end
+
+
+def flood(peer):
+    """Sends until the last of what comes has come; the number of bytes that came."""
+    over = threading.Event()
+
+    def send():
+        with contextlib.suppress(OSError):
+            while not over.is_set():
+                peer.sendall(BLOCK)
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    received, _ = receive(peer)
+    over.set()
+    sender.join(harness.PATIENCE)
+    return received
+
+
+def receive_all(sock):
+    room = bytearray(1 << 18)
+    with contextlib.suppress(OSError):
+        while sock.recv_into(room) > 0:
+            pass
+
+
 class Streams(harness.Checks):
 
     @contextlib.contextmanager
-    def joined(self, talk, tls):
+    def joined(self, talk, tls, *more):
         """A client's socket, and the backend that talks to it."""
         backend = Backend(talk)
         self.adieu = self.start((self.listener if tls else self.plain_listener)
-                                ('l', backend.address))
+                                ('l', backend.address, *more))
         with socket.create_connection(self.adieu.address('l'), harness.PATIENCE) as sock:
             if tls:
                 context = ssl.create_default_context(cafile=self.cert)
@@ -131,6 +164,33 @@ class Streams(harness.Checks):
             sock.unwrap().close()
             self.assertEqual(backend.result(), (sent, 'good'))
             self.adieu.wait('relay', client_end='close_notify', up=str(sent))
+
+    def test_a_good_end_right_behind_a_stream_is_a_good_one(self):
+        for close in 'wait', 'fast':
+            with self.subTest(close=close), self.joined(leave_with_the_last, True,
+                                                        f'close = {close}') as (sock, backend):
+                sent = stream(sock)
+                with contextlib.suppress(ssl.SSLError, OSError):
+                    sock.unwrap()
+                self.assertEqual(backend.result(), (sent, 'good'))
+                self.adieu.wait('relay', client_end='close_notify', up=str(sent))
+
+    def test_a_reset_right_behind_a_stream_is_a_reset(self):
+        with self.joined(listen, True) as (sock, backend):
+            stream(sock)
+            reset(sock)
+            self.assertEqual(backend.result()[1], 'reset')
+            self.adieu.wait('relay', client_end='reset')
+
+    def test_a_stream_rests_while_the_other_way_is_busy(self):
+        with self.joined(flood, False) as (sock, backend):
+            reader = threading.Thread(target=receive_all, args=(sock,), daemon=True)
+            reader.start()
+            sent = stream(sock)
+            # The flood goes on until the last of it has come.
+            reader.join(harness.PATIENCE)
+            self.assertFalse(reader.is_alive())
+            self.assertEqual(backend.result(), sent)
 
     def test_an_end_without_close_notify_is_a_truncation(self):
         with self.joined(listen, True) as (sock, backend):
