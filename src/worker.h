@@ -85,7 +85,7 @@ struct worker {
 	struct pipes pipes;
 	struct handover *current; /* its listeners are open; NULL: none */
 	_Atomic(struct handover *) next;
-	uint64_t glance_at; /* not before, in the middle of a handshake; poller_now_us() */
+	uint64_t glance_at; /* not before, within or between turns from the queue; poller_now_us() */
 	atomic_uint beats; /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;
@@ -153,7 +153,7 @@ void worker_join(struct worker *worker);
 /* Only after worker_join(). NULL is fine. */
 void worker_free(struct worker *worker);
 
-/* For relays: a turn that may be long, behind those queued before and with polling in between. */
+/* For relays: a turn that may be long, behind those queued before. */
 void worker_queue(struct worker *worker, struct relay *relay);
 /* For relays: one that lasts is about to take a turn that is short. */
 void worker_note_talk(struct worker *worker);
