@@ -199,8 +199,7 @@ void flow_weary(struct flow *flow, bool queued, uint64_t now)
 	/* or may do so: its sink is behind. */
 	if (socket_unsent(flow->sink) == 0 && !socket_is_held(flow->sink))
 		gather_doubt(&flow->gather);
-	socket_gather(flow->source, 0);
-	gather_stop(&flow->gather);
+	(void)flow_hurry(flow);
 }
 
 void flow_cut(struct flow *flow, struct ending ending)

@@ -94,11 +94,6 @@ bool flow_hurry(struct flow *flow);
 /* Ends an open flow from outside (a timer, an operator, the other flow's end). */
 void flow_cut(struct flow *flow, struct ending ending);
 
-static inline bool flow_is_gathered(const struct flow *flow)
-{
-	return gather_is_on(&flow->gather);
-}
-
 /* It moved much the last time, or its stream does. */
 static inline bool flow_is_bulk(const struct flow *flow)
 {

@@ -25,7 +25,6 @@ void gather_doubt(struct gather *gather)
 		gather->doubts = 0;
 	else if (gather->doubts < GATHER_MAX_DOUBTS)
 		gather->doubts++;
-	gather_stop(gather);
 }
 
 size_t gather_more(struct gather *gather, size_t got, size_t turn, uint64_t now)

@@ -60,7 +60,7 @@ void gather_wait(struct gather *gather, uint64_t now);
 /* It is off; whatever comes next begins anew. */
 void gather_stop(struct gather *gather);
 
-/* The same, because patience ended with a source at rest. */
+/* Before it is: patience ended with a source at rest. */
 void gather_doubt(struct gather *gather);
 
 #endif

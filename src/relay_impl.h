@@ -25,8 +25,9 @@ uint64_t relay_expires_at(const struct relay *relay);
 /* That time has come. */
 enum relay_verdict relay_expire(struct relay *relay);
 /*
- * To do what only long connections need, for one that carries: after a second, or after so
- * many turns, which are more than a request, an answer and both ends take.
+ * To do what only long connections need, for one that carries: after a second (a stream: at
+ * its first rest, which may be earlier), or after so many turns, which are more than a request, an
+ * answer and both ends take.
  */
 enum { RELAY_VISIT = 8 };
 void relay_last(struct relay *relay);

@@ -120,15 +120,16 @@ static enum relay_verdict relay_expire_dying(struct relay *relay)
 static enum relay_verdict relay_expire_carrying(struct relay *relay)
 {
 	const char *which = relay_is_half_closed(relay) ? "half-close" : "idle";
+	bool up;
+	bool down;
 
 	if (relay->dying)
 		return relay_expire_dying(relay);
 	/* What there is of a stream may not have been told of yet. */
-	if (flow_is_gathered(&relay->up) || flow_is_gathered(&relay->down)) {
-		(void)flow_hurry(&relay->up);
-		(void)flow_hurry(&relay->down);
+	up = flow_hurry(&relay->up);
+	down = flow_hurry(&relay->down);
+	if (up || down)
 		return RELAY_GOES_ON;
-	}
 	if (relay_kernel_moved(relay)) {
 		relay->since = poller_now();
 		return RELAY_WAITS;

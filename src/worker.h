@@ -85,7 +85,8 @@ struct worker {
 	struct pipes pipes;
 	struct handover *current; /* its listeners are open; NULL: none */
 	_Atomic(struct handover *) next;
-	uint64_t glance_at; /* not before, within or between turns from the queue; poller_now_us() */
+	uint64_t
+		glance_at; /* not before, within or between turns from the queue; poller_now_us() */
 	atomic_uint beats; /* times that it looked for commands */
 	TAILQ_HEAD(relay_list, relay)
 	relays;
@@ -143,6 +144,10 @@ unsigned worker_ping(struct worker *worker);
 
 /* From the main thread: it comes round no more. */
 bool worker_has_ended(const struct worker *worker);
+
+/* worker_queue.c: for its makers; and in the middle of a long turn (arg: the worker). */
+void worker_queue_init(struct worker *worker);
+void worker_let_pass(void *arg);
 
 /* worker_spread.c: ends idle relays one by one, if that is wanted. */
 void worker_spread(struct worker *worker);

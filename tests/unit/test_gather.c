@@ -32,6 +32,7 @@ static void rest(void)
 	ck_assert(gather_is_on(&gather));
 	now = gather.until;
 	gather_doubt(&gather);
+	gather_stop(&gather);
 	ck_assert(!gather_is_on(&gather));
 }
 
