@@ -62,7 +62,7 @@ struct daemon {
 	enum worker_command told;
 };
 
-/* daemon_reload.c */
+/* ---- daemon_reload.c ---- */
 
 /*
  * Makes daemon->next and daemon->handovers, which is all that can fail, before
@@ -104,6 +104,12 @@ void daemon_give_tickets(struct daemon *daemon, struct upgrade_answer *answer);
 void daemon_take_tickets(struct daemon *daemon, const struct upgrade_answer *answer);
 /* There is no heir after all. */
 void daemon_keep_tickets(struct daemon *daemon);
+
+/* ---- daemon_events.c ---- */
+
+/* What the main thread waits for. False: out of memory or descriptors. */
+bool daemon_make_events(struct daemon *daemon);
+void daemon_free_events(struct daemon *daemon);
 
 /* ---- daemon_drain.c ---- */
 
