@@ -8,6 +8,7 @@ anything else than of a short one, and nothing is kept back.
 
 import contextlib
 import fcntl
+import os
 import socket
 import ssl
 import struct
@@ -18,18 +19,20 @@ import harness
 
 SIOCOUTQNSD = 0x894b    # linux/sockios.h
 LONG = 0.6              # seconds; twice what makes a stream, and more
+PACE = 0.002            # seconds; nobody is behind, so the last of it is waited for
 BLOCK = bytes(65536)
 LAST = b'the last of it\n'
 ANSWER = b'all of it came\n'
 
 
-def stream(sock):
-    """Sends for a while, as fast as it goes; the number of bytes."""
+def stream(sock, pause=0):
+    """Sends for a while, as fast as it goes or a block each pause; the number of bytes."""
     until = time.monotonic() + LONG
     sent = 0
     while time.monotonic() < until:
         sock.sendall(BLOCK)
         sent += len(BLOCK)
+        time.sleep(pause)
     sock.sendall(LAST)
     return sent + len(LAST)
 
@@ -153,7 +156,7 @@ class Streams(harness.Checks):
             received, _ = receive(peer)
             return received, receive(peer)[1]
         with self.joined(end_at_once, True, 'close = fast') as (sock, backend):
-            sent = stream(sock)
+            sent = stream(sock, PACE)
             sock.setblocking(False)
             with self.assertRaises(ssl.SSLWantReadError):
                 sock.unwrap()                   # its close_notify is sent
@@ -187,6 +190,35 @@ class Streams(harness.Checks):
                 self.adieu.wait('relay', client_end='reset')
 
     # ---- what a client is told of a backend ----
+
+    def test_who_truncates_has_what_had_come_for_it(self):
+        rests, over = threading.Event(), threading.Event()
+
+        def talk(peer):
+            sent = stream(peer, PACE)
+            await_delivery(peer)
+            rests.set()
+            over.wait(harness.PATIENCE)
+            return sent
+
+        with self.joined(talk, True) as (sock, backend):
+            end = socket.socket(fileno=os.dup(sock.fileno()))
+
+            def truncate():
+                rests.wait(harness.PATIENCE)
+                end.shutdown(socket.SHUT_WR)
+            with end:
+                thread = threading.Thread(target=truncate)
+                thread.start()
+                received, ending = receive(sock)
+                if ending is None:
+                    rest, ending = receive(sock)
+                    received += rest
+                thread.join()
+            over.set()
+            self.assertEqual(received, backend.result())
+            self.assertNotEqual(ending, 'good')
+            self.adieu.wait('relay', client_end='truncated', down=str(received))
 
     def download(self, tls, leave):
         """A backend that streams and goes; what the client saw, and what was sent."""
