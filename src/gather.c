@@ -49,8 +49,8 @@ size_t gather_more(struct gather *gather, size_t got, size_t turn, uint64_t now)
 		gather_stop(gather); /* too slow so far; maybe later */
 		return 0;
 	}
-	/* Three times what it should take: of many that come at once each comes in bursts. */
-	gather->patience = (uint8_t)(3 * want * took / gather->given + GATHER_PATIENCE);
+	/* Twice what it should take: of many that come at once each comes in bursts. */
+	gather->patience = (uint8_t)(2 * want * took / gather->given + GATHER_PATIENCE);
 	gather_wait(gather, now);
 	return (size_t)want;
 }

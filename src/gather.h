@@ -29,7 +29,7 @@ enum {
 	GATHER_TRUST = 256,       /* milliseconds of plenty that make a stream */
 	GATHER_LEAST = 64 << 10,  /* bytes that are worth waiting for */
 	GATHER_WAIT = 8,          /* milliseconds in which they should come, at most */
-	GATHER_PATIENCE = 8,      /* milliseconds more: its peer's processor may be busy */
+	GATHER_PATIENCE = 16,     /* milliseconds more: its peer's processor may be busy */
 	GATHER_SURE = 64,         /* times what made it a stream, and there is no doubt left */
 	GATHER_MAX_DOUBTS = 16,
 };
