@@ -98,7 +98,10 @@ def choose_proxies(options, folder, core):
 
 
 def rounds_of(mode, options):
-    return options.rounds or (AB_ROUNDS if options.ab and not options.quick else mode.rounds)
+    """Of everybody, and more of those that are close to each other."""
+    if options.rounds:
+        return options.rounds, 0
+    return (AB_ROUNDS, 0) if options.ab and not options.quick else (mode.rounds, mode.more)
 
 
 # ---- one run ----
@@ -137,7 +140,7 @@ class Run:
         bench = measure.Bench(self.options.tools.resolve() / 'load', self.backend, self.proxies,
                               self.proxy_core, haste=self.options.quick)
         for mode in chosen:
-            results = bench.run(mode, rounds_of(mode, self.options))
+            results = bench.run(mode, *rounds_of(mode, self.options))
             rows = report.make_rows(results, self.roles)
             self.measured.append((mode, results, rows))
             print(report.compare(mode, results) if self.options.ab else report.text(mode, rows),

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import statistics
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ from proxies import PATIENCE, Failure
 
 HASTY = 40, 100              # ms of both, for a smoke test
 LOAD_PATIENCE = 100          # seconds, for one measurement
+NEAR = 1.15                  # times what adieu takes
 QUIET_NS = 300_000           # of CPU time in 20 ms: what a proxy does that has nothing to do
 
 
@@ -24,16 +26,23 @@ class Bench:
 
     # ---- one mode ----
 
-    def run(self, mode, rounds):
-        """{proxy: [result of a round, ...]}; a Failure instead, if one was met."""
+    def run(self, mode, rounds, more):
+        """
+        {proxy: [result of a round, ...]}; a Failure instead, if one was met. The
+        first so many rounds are everybody's, more are for adieu and who is close to it.
+        """
         playing = [proxy for proxy in self.proxies if proxy.takes_part(mode)]
         results = {proxy.name: [] for proxy in playing}
+        self.play(mode, playing, rounds, results)
+        self.play(mode, close(playing, results), more, results)
+        return results
+
+    def play(self, mode, playing, rounds, results):
         for number in range(rounds):
-            turn = number % len(playing)
+            turn = number % max(1, len(playing))
             for proxy in playing[turn:] + playing[:turn]:
                 if not isinstance(results[proxy.name], Failure):
                     self.round(mode, proxy, results)
-        return results
 
     def round(self, mode, proxy, results):
         try:
@@ -143,6 +152,16 @@ class Bench:
             yield
         finally:
             load.communicate()
+
+
+def close(playing, results):
+    """Adieu and the peers that are about as good, if there are any."""
+    figures = {proxy: statistics.median(round_['figure'] for round_ in results[proxy.name])
+               for proxy in playing if not isinstance(results[proxy.name], Failure)}
+    ours = [proxy for proxy in figures if proxy.role == 'adieu']
+    near = [proxy for proxy in figures if ours and proxy.role == 'peer'
+            and figures[proxy] < NEAR * figures[ours[0]]]
+    return ours + near if near else []
 
 
 def await_ready(load):

@@ -27,7 +27,8 @@ class Mode:
     beside: tuple = ()       # arguments of a second load, which saturates meanwhile
     beside_per: str = 'op'
     bulk: bool = False       # peers take part with a configuration made for bulk, too
-    rounds: int = 5
+    rounds: int = 3
+    more: int = 8            # rounds of those that are close to each other
     seconds: float = 0.5
     warm: int = 100          # ms, before them
     latency: bool = False    # worth a look
@@ -81,7 +82,6 @@ def bulk():
                            ('--work', direction, '--clients', str(n), '--tls', '1.3',
                             '--cipher', suite),
                            per='MiB', bulk=True, warm=STREAM_WARM,
-                           rounds=5 if key == 'aes256' else 3,
                            seconds=0.5 if key == 'aes256' else 0.4)
 
 
@@ -101,11 +101,12 @@ def fairness():
     small = ('--work', 'echo', '--clients', '64', '--rate', '1000', '--tls', '1.3')
     yield Mode('beside-bulk',
                'p99 of 128 B and back, 1,000 a second, beside 8 saturating downloads',
-               small, figure='p99', latency=True, bulk=True, seconds=1.0, beside_per='MiB',
+               small, figure='p99', latency=True, bulk=True, seconds=1.0, rounds=5, more=0,
+               beside_per='MiB',
                beside=('--work', 'down', '--clients', '8', '--tls', '1.3'))
     yield Mode('beside-handshakes',
                'p99 of 128 B and back, 1,000 a second, beside a flood of full handshakes',
-               small, figure='p99', latency=True, seconds=1.0,
+               small, figure='p99', latency=True, seconds=1.0, rounds=7, more=0,
                beside=('--work', 'churn', '--clients', '32', '--tls', '1.3'))
 
 
@@ -115,11 +116,11 @@ def size(most):
         yield Mode(f'memory-{name}',
                    f'memory of an idle TLS relay, of {{n}}, that has carried {carried}',
                    ('--work', work, '--clients', str(min(5000, most)), '--tls', '1.3'),
-                   figure='memory', bulk=True, rounds=1)
+                   figure='memory', bulk=True, rounds=1, more=0)
     for n in 10, 100, 1000, 10000:
         yield Mode(f'growth-{n}', '128 B and back, 10 at a time, on {n} open connections: TLS 1.3',
                    ('--work', 'echo', '--clients', str(min(n, most)), '--active', '10',
-                    '--tls', '1.3'), latency=True, rounds=3 if n < 10000 else 2)
+                    '--tls', '1.3'), latency=True, rounds=3 if n < 10000 else 2, more=0)
 
 
 def every(most):
@@ -133,7 +134,7 @@ def quick(modes):
         if fnmatchcase(mode.name, '*-1-aes128') or fnmatchcase(mode.name, '*-1-chacha20'):
             continue
         small = replace(mode.with_clients(min(mode.clients, 8 if mode.per == 'MiB' else 100)),
-                        bulk=False, rounds=1)
+                        bulk=False, rounds=1, more=0)
         if (small.load, small.port, small.beside) not in seen:
             seen.add((small.load, small.port, small.beside))
             yield small

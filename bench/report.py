@@ -16,9 +16,11 @@ class Row:
     name: str
     role: str
     failure: str = None
+    rounds: int = 0
     median: dict = None
     spread: float = 0        # half the distance of the quartiles, as a part of the median
     better: float = None     # how many times better than the best peer
+    like: tuple = None       # the best peer that ends well, if it is not that: name, times
     over: float = None       # how many times the limit
 
 
@@ -36,18 +38,28 @@ def make_row(name, role, rounds):
     if isinstance(rounds, Failure):
         return Row(name, role, failure=str(rounds))
     low, middle, high = quartiles([round_['figure'] for round_ in rounds])
-    return Row(name, role, median=median_of(rounds), spread=(high - low) / 2 / middle)
+    return Row(name, role, rounds=len(rounds), median=median_of(rounds),
+               spread=(high - low) / 2 / middle)
+
+
+def ratio(results, row, other):
+    """How many times the other one's figure, pair by pair: a machine changes its speed."""
+    if row is None or other is None:
+        return None
+    pairs = zip(results[row.name], results[other.name], strict=False)
+    return statistics.median(a['figure'] / b['figure'] for a, b in pairs)
 
 
 def make_rows(results, roles):
     rows = [make_row(name, roles[name], rounds) for name, rounds in results.items()]
-    best = best_of(rows, 'peer')
-    limit = best_of(rows, 'limit')
+    best, limit = best_of(rows, 'peer'), best_of(rows, 'limit')
+    like = best_of([row for row in rows if ends_well(row)], 'peer')
     for row in rows:
         if row.failure is None:
-            figure = row.median['figure']
-            row.better = best.median['figure'] / figure if best is not None else None
-            row.over = figure / limit.median['figure'] if limit is not None else None
+            row.better = ratio(results, best, row)
+            row.over = ratio(results, row, limit)
+            if like is not None and like is not best:
+                row.like = like.name, ratio(results, like, row)
     return rows
 
 
@@ -85,6 +97,7 @@ def columns(mode):
         return lambda row: form(row.median[key])
 
     shown = [(f'{FIGURES[mode.figure]}, {mode.unit}', median('figure')),
+             ('rounds', lambda row: str(row.rounds)),
              ('spread', lambda row: f'± {row.spread * 100:.1f} %'),
              ('best peer / it', lambda row: times(row.better)),
              ('it / limit', lambda row: times(row.over))]
@@ -139,20 +152,10 @@ def summary_line(mode, rows):
     def figure(row, name=''):
         return f'{number(row.median["figure"])}{name}' if row is not None else '–'
 
+    like = f'{times(ours.like[1])} ({ours.like[0]})' if ours and ours.like else ''
     return [f'[{mode.name}](#{anchor(mode)})', mode.unit, figure(ours),
             figure(best, f' ({best.name})' if best else ''), figure(limit),
-            times(ours.better) if ours else '–', beside_who_ends_well(rows, ours, best),
-            times(ours.over) if ours else '–']
-
-
-def beside_who_ends_well(rows, ours, best):
-    """Where the best peer saves the work of an ending: the best of those that do it, over ours."""
-    if ours is None or best is None or ends_well(best):
-        return ''
-    like = best_of([row for row in rows if ends_well(row)], 'peer')
-    if like is None:
-        return '–'
-    return f'{times(like.median["figure"] / ours.median["figure"])} ({like.name})'
+            times(ours.better) if ours else '–', like, times(ours.over) if ours else '–']
 
 
 def anchor(mode):

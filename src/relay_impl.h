@@ -40,6 +40,9 @@ enum relay_verdict relay_connect_turn(struct relay *relay);
 /* The server that is being tried did not answer in time. */
 enum relay_verdict relay_connect_expire(struct relay *relay);
 
+/* relay_carry.c: bytes both ways, until it is decided how either ends. */
+enum relay_verdict relay_carry(struct relay *relay);
+
 /* relay_part.c: letting go of both sockets. */
 enum relay_verdict relay_part_begin(struct relay *relay);
 enum relay_verdict relay_part_turn(struct relay *relay);
