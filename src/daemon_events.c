@@ -12,12 +12,13 @@
 #include "notify.h"
 
 /*
- * A reload may take long, and who was told to end while one was under way must
- * not begin another, whatever else has come meanwhile.
+ * A reload may take long, and whatever came during one is heard before the next
+ * one begins: somebody may have told us to end.
  */
 enum {
-	PRIORITY_END,
+	PRIORITY_LIBEVENT,
 	PRIORITY_USUAL,
+	PRIORITY_RELOAD,
 	PRIORITIES,
 };
 
@@ -55,8 +56,25 @@ static void daemon_on_hangup(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	if (daemon->path == NULL)
 		daemon_end(daemon); /* a terminal's */
-	else if (daemon->told == WORKER_GO_ON)
+	else
 		daemon_ask_to_reload(daemon);
+}
+
+void daemon_ask_to_reload(struct daemon *daemon)
+{
+	daemon->reload_due = true;
+	event_active(&daemon->reload_event, EV_TIMEOUT, 1);
+}
+
+static void daemon_on_reload(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	(void)fd;
+	(void)what;
+	/* Who drains does not turn to anything new. */
+	if (daemon->told == WORKER_GO_ON)
+		daemon_reload(daemon);
 }
 
 static void daemon_on_turned(evutil_socket_t fd, short what, void *arg)
@@ -149,25 +167,20 @@ static bool daemon_make_signals(struct daemon *daemon)
 {
 	static const struct {
 		int number;
-		int priority;
 		event_callback_fn callback;
 	} signals[DAEMON_SIGNALS] = {
-		[DAEMON_TERM] = { SIGTERM, PRIORITY_END, daemon_on_end },
-		[DAEMON_INT] = { SIGINT, PRIORITY_END, daemon_on_end },
-		[DAEMON_HUP] = { SIGHUP, PRIORITY_USUAL, daemon_on_hangup },
-		[DAEMON_USR1] = { SIGUSR1, PRIORITY_USUAL, daemon_on_reopen },
-		[DAEMON_USR2] = { SIGUSR2, PRIORITY_USUAL, daemon_on_upgrade },
+		[DAEMON_TERM] = { SIGTERM, daemon_on_end },
+		[DAEMON_INT] = { SIGINT, daemon_on_end },
+		[DAEMON_HUP] = { SIGHUP, daemon_on_hangup },
+		[DAEMON_USR1] = { SIGUSR1, daemon_on_reopen },
+		[DAEMON_USR2] = { SIGUSR2, daemon_on_upgrade },
 	};
 
-	for (size_t i = 0; i < DAEMON_SIGNALS; i++) {
-		struct event *event = &daemon->signals[i];
-
-		if (evsignal_assign(event, daemon->base, signals[i].number, signals[i].callback,
-		                    daemon) != 0 ||
-		    event_priority_set(event, signals[i].priority) != 0 ||
-		    event_add(event, NULL) != 0)
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
+		if (evsignal_assign(&daemon->signals[i], daemon->base, signals[i].number,
+		                    signals[i].callback, daemon) != 0 ||
+		    event_add(&daemon->signals[i], NULL) != 0)
 			return false;
-	}
 	return true;
 }
 
@@ -188,6 +201,8 @@ bool daemon_make_events(struct daemon *daemon)
 	if (daemon->base == NULL || daemon->common.ended_fd < 0 || daemon->common.turned_fd < 0)
 		return false;
 	return event_base_priority_init(daemon->base, PRIORITIES) == 0 &&
+	       evtimer_assign(&daemon->reload_event, daemon->base, daemon_on_reload, daemon) == 0 &&
+	       event_priority_set(&daemon->reload_event, PRIORITY_RELOAD) == 0 &&
 	       daemon_make_signals(daemon) &&
 	       daemon_watch_fd(daemon, &daemon->ended_event, daemon->common.ended_fd,
 	                       daemon_on_ended) &&

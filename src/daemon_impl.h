@@ -47,9 +47,10 @@ struct daemon {
 	unsigned n_turned;              /* to next */
 	unsigned n_ended;
 	uint64_t n_reloads;
-	bool again;       /* a reload was asked for during a reload or an upgrade */
+	bool reload_due;  /* one was asked for, and has not begun */
 	unsigned *beats;                /* of each worker at the last ping */
 	struct event signals[DAEMON_SIGNALS];
+	struct event reload_event;
 	struct event turned_event;
 	struct event ended_event;
 	struct drain drain;
@@ -77,11 +78,11 @@ void daemon_hand_over(struct daemon *daemon);
 /* All workers have turned to next: it is the generation now. */
 void daemon_settle(struct daemon *daemon);
 
-/* Reads the file again; if nothing comes of it, says why and changes nothing. */
+/*
+ * One is due: reads the file again; if nothing comes of it, says why and changes
+ * nothing. In the midst of another one, or of an upgrade, it stays due.
+ */
 void daemon_reload(struct daemon *daemon);
-
-/* The same, but not in the midst of another one, or of an upgrade. */
-void daemon_ask_to_reload(struct daemon *daemon);
 
 /* Tells the service manager, and that something (or NULL) has failed. */
 void daemon_notify_serving(const struct daemon *daemon, const char *what, const char *trouble);
@@ -110,6 +111,8 @@ void daemon_keep_tickets(struct daemon *daemon);
 /* What the main thread waits for. False: out of memory or descriptors. */
 bool daemon_make_events(struct daemon *daemon);
 void daemon_free_events(struct daemon *daemon);
+/* One is due, and begins once all that has come so far is heard. */
+void daemon_ask_to_reload(struct daemon *daemon);
 
 /* ---- daemon_drain.c ---- */
 

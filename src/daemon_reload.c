@@ -297,10 +297,11 @@ static bool daemon_prepare_reload(struct daemon *daemon, char *reason)
 	return prepared;
 }
 
-void daemon_reload(struct daemon *daemon)
+static void daemon_begin_reload(struct daemon *daemon)
 {
 	char reason[TLS_REASON_ROOM];
 
+	daemon->reload_due = false;
 	daemon->n_reloads++;
 	notify_reloading("Reloading");
 	if (daemon_prepare_reload(daemon, reason)) {
@@ -315,15 +316,14 @@ void daemon_reload(struct daemon *daemon)
  * What an heir has inherited is ours to change no more: a new address would be
  * bound by both. So it is told once it serves, or we do it if it never does.
  */
-void daemon_ask_to_reload(struct daemon *daemon)
+void daemon_reload(struct daemon *daemon)
 {
 	struct log_line line;
 
 	if (daemon->next == NULL && daemon->heir.fd < 0) {
-		daemon_reload(daemon);
+		daemon_begin_reload(daemon);
 		return;
 	}
-	daemon->again = true;
 	log_begin(&line, LEVEL_INFO, "reload");
 	log_text(&line, "result", "postponed");
 	log_text(&line, "reason",
@@ -368,15 +368,14 @@ void daemon_settle(struct daemon *daemon)
 		daemon_say_reload(daemon, "done", NULL);
 		generation_end(old, daemon->generation);
 	}
-	daemon_notify_serving(daemon, NULL, NULL);
+	/* Who drains has told the service manager so. */
+	if (daemon->told == WORKER_GO_ON)
+		daemon_notify_serving(daemon, NULL, NULL);
 	if (old == NULL) {
 		inherited_drop();
 		generation_adopt(daemon->generation);
 		upgrade_finish();
 	}
-	/* Who drains does not turn to anything new. */
-	if (daemon->again && daemon->told == WORKER_GO_ON) {
-		daemon->again = false;
-		daemon_reload(daemon);
-	}
+	if (daemon->reload_due)
+		daemon_ask_to_reload(daemon);
 }

@@ -43,10 +43,8 @@ static void daemon_outlive_heir(struct daemon *daemon, const char *reason)
 	if (daemon->told != WORKER_GO_ON)
 		return;
 	daemon_notify_serving(daemon, "upgrade", reason);
-	if (!daemon->again)
-		return;
-	daemon->again = false;
-	daemon_reload(daemon);
+	if (daemon->reload_due)
+		daemon_ask_to_reload(daemon);
 }
 
 /* From here on it speaks to the service manager, and the sockets are its. */
@@ -55,7 +53,7 @@ static void daemon_make_way(struct daemon *daemon)
 	daemon_say_upgrade(LEVEL_INFO, "done", NULL, daemon->heir.pid);
 	notify("MAINPID=%ld", (long)daemon->heir.pid);
 	(void)unsetenv("NOTIFY_SOCKET"); /* cannot fail */
-	if (daemon->again)
+	if (daemon->reload_due)
 		upgrade_signal(&daemon->heir, SIGHUP);
 	daemon_let_go_of_heir(daemon);
 	generation_disown(daemon->generation);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include "gather.h"
 
+_Static_assert(2 * GATHER_WAIT + GATHER_PATIENCE <= GATHER_TRUST / 8, "what gather.h promises");
+_Static_assert(GATHER_TRUST / 8 <= UINT8_MAX, "struct gather has room for it");
+
 /* For how long it has to give plenty before it is a stream. */
 static uint64_t gather_trust(const struct gather *gather)
 {

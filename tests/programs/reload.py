@@ -265,6 +265,20 @@ class Reload(harness.Checks):
         self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
         self.assertEqual(self.adieu.found('reload', {'result': 'failed'}), [])
 
+    def test_however_often_it_was_asked_for_the_end_comes_before_another_one(self):
+        self.adieu = self.start(self.plain_listener('a', self.backend.address))
+        with self.begin_slow_reload() as pipe:
+            self.adieu.process.send_signal(signal.SIGHUP)
+            self.adieu.process.send_signal(signal.SIGHUP)
+            pipe.write('nonsense')
+        self.adieu.wait('reload', result='failed', n='1')
+        with open(self.path('adieu.conf'), 'w', encoding='utf-8') as pipe:
+            self.adieu.process.send_signal(signal.SIGHUP)
+            self.adieu.process.send_signal(signal.SIGTERM)
+            pipe.write('nonsense')
+        # A third one would wait for somebody to write.
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+
     def test_nobody_is_refused_or_cut_while_it_is_reloaded_again_and_again(self):
         config = self.listener('a', self.backend.address)
         self.adieu = self.start(config)
