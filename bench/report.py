@@ -19,8 +19,10 @@ class Row:
     rounds: int = 0
     median: dict = None
     spread: float = 0        # half the distance of the quartiles, as a part of the median
-    better: float = None     # how many times better than the best peer
-    like: tuple = None       # the best peer that ends well, if it is not that: name, times
+    best: object = None      # the best peer's row
+    better: float = None     # how many times better than that
+    like: object = None      # the row of the best peer that ends well
+    better_like: float = None
     over: float = None       # how many times the limit
 
 
@@ -52,15 +54,29 @@ def ratio(results, row, other):
 
 def make_rows(results, roles):
     rows = [make_row(name, roles[name], rounds) for name, rounds in results.items()]
-    best, limit = best_of(rows, 'peer'), best_of(rows, 'limit')
-    like = best_of([row for row in rows if ends_well(row)], 'peer')
+    peers = [row for row in rows if row.role == 'peer' and row.failure is None]
+    best, like = first(results, peers), first(results, filter(ends_well, peers))
+    limit = best_of(rows, 'limit')
     for row in rows:
         if row.failure is None:
+            row.best = best
             row.better = ratio(results, best, row)
+            row.like = like
+            row.better_like = ratio(results, like, row)
             row.over = ratio(results, row, limit)
-            if like is not None and like is not best:
-                row.like = like.name, ratio(results, like, row)
     return rows
+
+
+def first(results, rows):
+    """
+    The best of them. Not all have the same rounds, and a machine changes its speed, so
+    those that two have in common decide.
+    """
+    best = None
+    for row in rows:
+        if best is None or ratio(results, row, best) < 1:
+            best = row
+    return best
 
 
 def best_of(rows, role):
@@ -147,12 +163,15 @@ def markdown(mode, rows):
 # ---- RESULTS.md ----
 
 def summary_line(mode, rows):
-    ours, best, limit = best_of(rows, 'adieu'), best_of(rows, 'peer'), best_of(rows, 'limit')
+    ours, limit = best_of(rows, 'adieu'), best_of(rows, 'limit')
+    best = next((row.best for row in rows if row.best is not None), None)
 
     def figure(row, name=''):
         return f'{number(row.median["figure"])}{name}' if row is not None else '–'
 
-    like = f'{times(ours.like[1])} ({ours.like[0]})' if ours and ours.like else ''
+    like = ''
+    if ours and best is not None and ours.like is not best:
+        like = f'{times(ours.better_like)} ({ours.like.name})' if ours.like else '–'
     return [f'[{mode.name}](#{anchor(mode)})', mode.unit, figure(ours),
             figure(best, f' ({best.name})' if best else ''), figure(limit),
             times(ours.better) if ours else '–', like, times(ours.over) if ours else '–']
@@ -225,7 +244,8 @@ def as_json(mode, results, rows):
         'load': list(mode.load), 'beside': list(mode.beside),
         'proxies': {row.name: {
             'role': row.role, 'failure': row.failure, 'median': row.median, 'spread': row.spread,
-            'best peer / it': row.better, 'it / limit': row.over,
+            'best peer / it': row.better, 'who ends / it': row.better_like,
+            'it / limit': row.over,
             'rounds': results[row.name] if row.failure is None else [],
         } for row in rows},
     }
