@@ -6,8 +6,7 @@
  * wake-up here and one of the reader. So a source that has given plenty for a
  * while is not looked at again before the kernel has a whole turn's worth of it
  * (its low-water mark, SO_RCVLOWAT), or what should come in GATHER_WAIT: what
- * network cards call interrupt coalescing. TCP's ends and
- * resets wake us as ever.
+ * network cards call interrupt coalescing. TCP's ends and resets wake us as ever.
  *
  * A stream may rest before it has given that much, because its peer waits for
  * an answer. Then its last bytes wait here until patience ends: an eighth of the
