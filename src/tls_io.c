@@ -32,6 +32,7 @@ struct tls_io {
 	/* For turns in a respite of that one. */
 	unsigned char *spare_in;
 	unsigned char *spare_out;
+	tls_io_respite_due *is_due;
 	tls_io_respite *respite;
 	void *owner;
 };
@@ -223,8 +224,10 @@ void tls_io_end(struct tls_io *io, bool last)
 
 /* ---- a respite ---- */
 
-void tls_io_set_respite(struct tls_io *io, tls_io_respite *respite, void *owner)
+void tls_io_set_respite(struct tls_io *io, tls_io_respite_due *is_due, tls_io_respite *respite,
+                        void *owner)
 {
+	io->is_due = is_due;
 	io->respite = respite;
 	io->owner = owner;
 }
@@ -240,7 +243,8 @@ void tls_io_give_respite(struct tls_io *io)
 	bool was_short;
 
 	/* What OpenSSL has on its mind would be taken for somebody else's fault, or be lost. */
-	if (!io->shakes_hands || io->respite == NULL || ERR_peek_error() != 0)
+	if (!io->shakes_hands || io->respite == NULL || !io->is_due(io->owner) ||
+	    ERR_peek_error() != 0)
 		return;
 	aside = *io;
 	was_short = tls_heap_was_short();
@@ -252,8 +256,7 @@ void tls_io_give_respite(struct tls_io *io)
 	io->respite(io->owner);
 	*io = aside;
 	BIO_clear_retry_flags(io->bio);
-	if (ERR_peek_error() != 0)
-		ERR_clear_error(); /* a dozen times a handshake that would be a microsecond */
+	ERR_clear_error();
 	if (was_short)
 		tls_heap_recall();
 	else

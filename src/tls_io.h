@@ -62,11 +62,14 @@ void tls_io_end(struct tls_io *io, bool last);
  * else cannot be done in the middle of a turn. NULL: there is none.
  */
 typedef void tls_io_respite(void *owner);
-void tls_io_set_respite(struct tls_io *io, tls_io_respite *respite, void *owner);
+/* Whether somebody may be waiting for it. */
+typedef bool tls_io_respite_due(void *owner);
+void tls_io_set_respite(struct tls_io *io, tls_io_respite_due *is_due, tls_io_respite *respite,
+                        void *owner);
 /* The turn that has begun is a handshake's, and may be interrupted. */
 void tls_io_shake_hands(struct tls_io *io);
-/* Between two steps. Calls respite, unless the turn is none of a handshake, or itself in a respite.
- */
+/* Between two steps. Calls respite if it is due, unless the turn is none of a handshake, or itself
+ * in a respite. */
 void tls_io_give_respite(struct tls_io *io);
 
 /* ---- in ---- */

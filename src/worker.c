@@ -215,7 +215,7 @@ static bool worker_make_buffers(struct worker *worker)
 	worker->tls_io = tls_io_new(gathered);
 	if (worker->tls_io == NULL)
 		return false;
-	tls_io_set_respite(worker->tls_io, worker_let_pass, worker);
+	tls_io_set_respite(worker->tls_io, worker_has_to_let_pass, worker_let_pass, worker);
 	return true;
 }
 

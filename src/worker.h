@@ -145,8 +145,10 @@ unsigned worker_ping(struct worker *worker);
 /* From the main thread: it comes round no more. */
 bool worker_has_ended(const struct worker *worker);
 
-/* worker_queue.c: for its makers; and in the middle of a long turn (arg: the worker). */
+/* worker_queue.c: for its makers; and in the middle of a long turn, if it has to (arg: the worker).
+ */
 void worker_queue_init(struct worker *worker);
+bool worker_has_to_let_pass(void *arg);
 void worker_let_pass(void *arg);
 
 /* worker_spread.c: ends idle relays one by one, if that is wanted. */

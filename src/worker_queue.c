@@ -46,17 +46,19 @@ static void worker_run_next(struct worker *worker)
  * dozen, those pass who were just talking the last time; who comes, or moves much, has to
  * queue. It gives way for no longer than it works, else many who talk would stop it.
  */
+bool worker_has_to_let_pass(void *arg)
+{
+	const struct worker *worker = arg;
+
+	return worker->n_lasting > 0 && poller_now_us() >= worker->glance_at;
+}
+
 void worker_let_pass(void *arg)
 {
 	struct worker *worker = arg;
-	uint64_t began;
+	const uint64_t began = poller_now_us();
 	uint64_t spent;
 
-	if (worker->n_lasting == 0)
-		return;
-	began = poller_now_us();
-	if (began < worker->glance_at)
-		return;
 	poller_glance(&worker->poller);
 	spent = poller_now_us() - began;
 	worker->glance_at = began + spent + (spent > WORKER_GLANCE ? spent : WORKER_GLANCE);
@@ -83,7 +85,7 @@ static void worker_run_queued(struct worker *worker)
 	worker->glance_at = began + WORKER_GLANCE;
 	do {
 		worker_run_next(worker);
-		if (worker_goes_on(worker, began))
+		if (worker_goes_on(worker, began) && worker_has_to_let_pass(worker))
 			worker_let_pass(worker);
 	} while (worker_goes_on(worker, began));
 }

@@ -24,6 +24,18 @@ static void count(void *owner)
 	n_respites++;
 }
 
+static bool always(void *owner)
+{
+	(void)owner;
+	return true;
+}
+
+static bool never(void *owner)
+{
+	(void)owner;
+	return false;
+}
+
 /* ---- handshakes ---- */
 
 static struct tls_pair other; /* one that shook hands before, and talks */
@@ -98,7 +110,7 @@ static void shake_hands_beside(int version, tls_io_respite *respite)
 		tls_pair_record_layer = layers[i / N_VERSIONS];
 		set_up();
 		meet_other(version);
-		tls_io_set_respite(pair.io, respite, NULL);
+		tls_io_set_respite(pair.io, always, respite, NULL);
 		tls_pair_meet(WIRE_TCP, versions[i % N_VERSIONS]);
 		ck_assert_uint_gt(n_respites, 4);
 		talk();
@@ -123,7 +135,7 @@ START_TEST(one_that_has_shaken_hands_is_not_interrupted)
 {
 	set_up();
 	tls_pair_meet(WIRE_TCP, versions[_i]);
-	tls_io_set_respite(pair.io, count, NULL);
+	tls_io_set_respite(pair.io, always, count, NULL);
 	talk(); /* and makes a ticket, which is a step of a handshake to OpenSSL */
 	ck_assert_uint_eq(n_respites, 0);
 	tls_pair_tear_down();
@@ -153,7 +165,7 @@ static void begin(void)
 {
 	struct socket_tls *tls = (struct socket_tls *)pair.sock;
 
-	tls_io_set_respite(pair.io, take_a_turn, tls);
+	tls_io_set_respite(pair.io, always, take_a_turn, tls);
 	tls_io_begin(pair.io, tls, 16);
 	tls_io_shake_hands(pair.io);
 }
@@ -207,7 +219,7 @@ static void leave_an_error(void *owner)
 START_TEST(an_error_of_others_is_theirs)
 {
 	begin();
-	tls_io_set_respite(pair.io, leave_an_error, NULL);
+	tls_io_set_respite(pair.io, always, leave_an_error, NULL);
 	tls_io_give_respite(pair.io);
 	ck_assert_uint_eq(n_respites, 1);
 	ck_assert_uint_eq(ERR_peek_error(), 0);
@@ -224,10 +236,20 @@ static void run_short(void *owner)
 START_TEST(a_shortage_of_others_is_theirs)
 {
 	begin();
-	tls_io_set_respite(pair.io, run_short, NULL);
+	tls_io_set_respite(pair.io, always, run_short, NULL);
 	tls_io_give_respite(pair.io);
 	ck_assert_uint_eq(n_respites, 1);
 	ck_assert(!tls_heap_was_short());
+	tls_io_end(pair.io, false);
+}
+END_TEST
+
+START_TEST(there_is_no_respite_that_nobody_waits_for)
+{
+	begin();
+	tls_io_set_respite(pair.io, never, count, NULL);
+	tls_io_give_respite(pair.io);
+	ck_assert_uint_eq(n_respites, 0);
 	tls_io_end(pair.io, false);
 }
 END_TEST
@@ -258,6 +280,7 @@ int main(void)
 	tcase_add_test(tcase, what_memory_was_short_of_is_remembered);
 	tcase_add_test(tcase, a_shortage_of_others_is_theirs);
 	tcase_add_test(tcase, an_error_of_others_is_theirs);
+	tcase_add_test(tcase, there_is_no_respite_that_nobody_waits_for);
 	tcase_add_test(tcase, there_is_no_respite_while_openssl_has_an_error_to_tell);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
