@@ -141,7 +141,7 @@ void socket_tls_release(struct socket *sock)
 		tls_ciphers_forget(tls_io_ciphers(tls->io), tls->keys);
 	tls_keys_free(tls->keys);
 	tls->keys = NULL;
-	tls_takeover_forget(&tls->takeover);
+	tls_takeover_end(tls);
 	tls->dead = true;
 	buffer_clear(&tls->in);
 	buffer_clear(&tls->ticket);
@@ -216,7 +216,8 @@ struct socket *socket_tls_accept(struct tls_context *context, struct tls_io *io,
 	if (sock == NULL)
 		return NULL;
 	SSL_set_accept_state(socket_tls_of(sock)->ssl);
-	socket_tls_of(sock)->takeover.when = tls_context_record_layer(context);
+	tls_takeover_begin(&socket_tls_of(sock)->takeover, tls_context_record_layer(context),
+	                   tls_context_outlook(context));
 	return sock;
 }
 

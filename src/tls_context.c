@@ -49,6 +49,7 @@
 struct tls_context {
 	SSL_CTX *ctx;
 	enum record_layer record_layer;
+	struct tls_outlook outlook;
 	struct tls_hello *hello;        /* of a server */
 };
 
@@ -352,6 +353,11 @@ SSL *tls_context_new_ssl(struct tls_context *context)
 enum record_layer tls_context_record_layer(const struct tls_context *context)
 {
 	return context->record_layer;
+}
+
+struct tls_outlook *tls_context_outlook(struct tls_context *context)
+{
+	return &context->outlook;
 }
 
 const char *tls_library(const char **lacks)

@@ -18,6 +18,7 @@
 struct backend_config;
 struct listener_config;
 struct tls_context;
+struct tls_outlook;
 struct tls_supply;
 struct tls_tickets;
 
@@ -35,11 +36,13 @@ struct tls_context *tls_context_server(const struct listener_config *listener,
 /* A context to connect with. NULL: see above. */
 struct tls_context *tls_context_client(const struct backend_config *backend, char *reason);
 
-/* NULL is fine. Sockets made from it keep what they need. */
+/* NULL is fine. The sockets that it has accepted are gone. */
 void tls_context_free(struct tls_context *context);
 
 /* Whether the connections that it accepts are to be taken over. */
 enum record_layer tls_context_record_layer(const struct tls_context *context);
+/* Whether they tend to stay; borrowed, as old as the context. */
+struct tls_outlook *tls_context_outlook(struct tls_context *context);
 
 /* A new connection's SSL, owned by the caller; NULL: out of memory. */
 SSL *tls_context_new_ssl(struct tls_context *context);

@@ -67,10 +67,8 @@ void tls_secrets_begin(struct socket_tls *tls)
 {
 	struct tls_takeover *takeover = &tls->takeover;
 
-	if (takeover->when == RECORD_LAYER_OPENSSL)
-		return;
 	/* Without memory for them it is not taken over. */
-	if (takeover->secrets == NULL)
+	if (takeover->secrets == NULL && tls_takeover_needs_secrets(takeover))
 		takeover->secrets = calloc(1, sizeof(*takeover->secrets));
 	if (takeover->secrets != NULL && takeover->secrets->has_server)
 		tls_secrets_listen(tls->ssl);

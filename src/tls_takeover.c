@@ -17,10 +17,52 @@
  */
 enum { TAKEOVER_DUE = 5 };
 
-void tls_takeover_forget(struct tls_takeover *takeover)
+/* So many short ones in a row, and the next one is taken for another. */
+enum { TAKEOVER_VISITS = 1024 };
+
+void tls_takeover_begin(struct tls_takeover *takeover, enum record_layer when,
+                        struct tls_outlook *outlook)
+{
+	*takeover = (struct tls_takeover){ .when = when, .outlook = outlook };
+}
+
+bool tls_takeover_needs_secrets(const struct tls_takeover *takeover)
+{
+	return takeover->when == RECORD_LAYER_OWN ||
+	       (takeover->when == RECORD_LAYER_AUTO &&
+	        takeover->outlook->n_visits < TAKEOVER_VISITS);
+}
+
+/* It is not for us, or not any more. */
+static void tls_takeover_forget(struct tls_takeover *takeover)
 {
 	tls_secrets_free(takeover->secrets);
-	*takeover = (struct tls_takeover){ .when = RECORD_LAYER_OPENSSL };
+	*takeover = (struct tls_takeover){
+		.when = RECORD_LAYER_OPENSSL,
+		.outlook = takeover->outlook,
+	};
+}
+
+static void tls_takeover_note_stay(struct tls_takeover *takeover)
+{
+	if (takeover->outlook != NULL)
+		takeover->outlook->n_visits = 0;
+	takeover->outlook = NULL;
+}
+
+/* One that came to no good end tells nothing: it may have wanted to stay. */
+static void tls_takeover_note_visit(struct tls_takeover *takeover, struct ending ending)
+{
+	if (takeover->outlook != NULL && ending_is_clean(ending.kind) &&
+	    takeover->outlook->n_visits < TAKEOVER_VISITS)
+		takeover->outlook->n_visits++;
+	takeover->outlook = NULL;
+}
+
+void tls_takeover_end(struct socket_tls *tls)
+{
+	tls_takeover_note_visit(&tls->takeover, tls->base.ending);
+	tls_takeover_forget(&tls->takeover);
 }
 
 /* The keys are known, and OpenSSL has used them as often as we think. */
@@ -169,6 +211,7 @@ static void tls_takeover_take(struct socket_tls *tls)
 		return;
 	}
 	tls_takeover_count_on(keys, &tls->takeover);
+	tls_takeover_note_stay(&tls->takeover);
 	tls_takeover_forget(&tls->takeover);
 	tls->facts.taken_over = true;
 	socket_tls_drop_ssl(tls);
@@ -177,8 +220,10 @@ static void tls_takeover_take(struct socket_tls *tls)
 
 void tls_takeover_consider(struct socket_tls *tls, bool lasts)
 {
-	const struct tls_takeover *takeover = &tls->takeover;
+	struct tls_takeover *takeover = &tls->takeover;
 
+	if (lasts)
+		tls_takeover_note_stay(takeover);
 	if (takeover->is_possible &&
 	    (lasts || takeover->when == RECORD_LAYER_OWN ||
 	     takeover->n_in + takeover->out.n_records >= TAKEOVER_DUE) &&

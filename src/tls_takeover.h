@@ -26,14 +26,30 @@
 struct socket_tls;
 struct tls_secrets;
 
+/*
+ * Whether those who come to one door tend to stay. A connection of TLS 1.3 can only be taken over
+ * if its secrets were overheard in the handshake, which is a twentieth of a resumed one's
+ * time. So where nobody has stayed for long, nobody listens, until somebody stays again.
+ */
+struct tls_outlook {
+	unsigned n_visits;      /* that came to a good end in a row, and were short */
+};
+
 /* What is known of a connection that may be taken over. Zeroed: it will not be. */
 struct tls_takeover {
+	struct tls_outlook *outlook;    /* borrowed, until this one is counted there */
 	struct tls_secrets *secrets;    /* TLS 1.3: owned; NULL: not needed, or not known */
 	enum record_layer when;
 	bool is_possible;       /* between its handshake and the end of the possibility */
 	uint16_t n_in;          /* records that OpenSSL has opened with the keys of now */
 	struct tls_framing out; /* what it has sealed, as it passed */
 };
+
+/* Somebody has come; outlook stays as long as the connection, or until tls_takeover_end(). */
+void tls_takeover_begin(struct tls_takeover *takeover, enum record_layer when,
+                        struct tls_outlook *outlook);
+/* Before the handshake: its secrets will be needed, as far as one can tell. */
+bool tls_takeover_needs_secrets(const struct tls_takeover *takeover);
 
 /* Its handshake is complete, and the framing has counted the records since. */
 void tls_takeover_prepare(struct socket_tls *tls);
@@ -50,7 +66,7 @@ void tls_takeover_follow(struct tls_takeover *takeover, const void *bytes, size_
  */
 void tls_takeover_consider(struct socket_tls *tls, bool lasts);
 
-/* It is not for us, or not any more. */
-void tls_takeover_forget(struct tls_takeover *takeover);
+/* The connection goes, taken over or not. May be called again. */
+void tls_takeover_end(struct socket_tls *tls);
 
 #endif

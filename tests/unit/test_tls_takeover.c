@@ -231,6 +231,94 @@ START_TEST(without_memory_no_record_is_left_out)
 }
 END_TEST
 
+/* ---- where nobody stays ---- */
+
+/* As many as it takes to be sure of the next one. */
+enum { VISITS = 1024 };
+
+static void set_visits(unsigned n)
+{
+	tls_context_outlook(pair.context)->n_visits = n;
+}
+
+static void visit(void)
+{
+	tls_pair_meet(WIRE_UNIX, TLS1_3_VERSION);
+	exchange();
+	tls_pair_say_close_notify();
+	(void)tls_pair_receive();
+	socket_release(pair.sock);
+}
+
+static bool stays_for_long(int version)
+{
+	tls_pair_meet(WIRE_UNIX, version);
+	for (int i = 0; i < 3; i++)
+		exchange();
+	socket_settle(pair.sock);
+	exchange();
+	return is_taken_over();
+}
+
+START_TEST(after_many_visits_in_a_row_nobody_listens)
+{
+	set_visits(VISITS - 2);
+	visit();
+	ck_assert(stays_for_long(TLS1_3_VERSION)); /* and is no visit */
+	set_visits(VISITS - 1);
+	visit();
+	ck_assert(!stays_for_long(TLS1_3_VERSION));
+}
+END_TEST
+
+START_TEST(the_first_who_stays_is_heard_of)
+{
+	set_visits(VISITS);
+	ck_assert(!stays_for_long(TLS1_3_VERSION));
+	ck_assert(stays_for_long(TLS1_3_VERSION));
+	visit();
+	ck_assert(stays_for_long(TLS1_3_VERSION));
+}
+END_TEST
+
+START_TEST(what_needs_no_secrets_is_taken_over_all_the_same)
+{
+	set_visits(VISITS);
+	ck_assert(stays_for_long(TLS1_2_VERSION));
+}
+END_TEST
+
+START_TEST(who_did_not_come_to_a_good_end_may_have_wanted_to_stay)
+{
+	set_visits(VISITS - 1);
+	for (int i = 0; i < 3; i++) {
+		tls_pair_meet(WIRE_UNIX, TLS1_3_VERSION);
+		exchange();
+		if (i == 0)
+			tls_pair_reset();
+		else if (i == 1)
+			tls_pair_leave();
+		if (i < 2)
+			(void)tls_pair_receive();
+		socket_release(pair.sock);
+	}
+	ck_assert(stays_for_long(TLS1_3_VERSION));
+}
+END_TEST
+
+START_TEST(record_layer_own_means_it)
+{
+	set_visits(VISITS);
+	ck_assert(stays_for_long(TLS1_3_VERSION));
+}
+END_TEST
+
+static void set_up_own(void)
+{
+	tls_pair_record_layer = RECORD_LAYER_OWN;
+	tls_pair_set_up();
+}
+
 int main(void)
 {
 	bool counts = CRYPTO_set_mem_functions(short_malloc, short_realloc, short_free) == 1;
@@ -250,6 +338,17 @@ int main(void)
 	tcase_add_loop_test(tcase, one_that_we_have_ended_stays, 0, 2);
 	if (counts)
 		tcase_add_loop_test(tcase, without_memory_no_record_is_left_out, 0, 2);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("outlook");
+	tcase_add_checked_fixture(tcase, set_up, tls_pair_tear_down);
+	tcase_add_test(tcase, after_many_visits_in_a_row_nobody_listens);
+	tcase_add_test(tcase, the_first_who_stays_is_heard_of);
+	tcase_add_test(tcase, what_needs_no_secrets_is_taken_over_all_the_same);
+	tcase_add_test(tcase, who_did_not_come_to_a_good_end_may_have_wanted_to_stay);
+	suite_add_tcase(suite, tcase);
+	tcase = tcase_create("own");
+	tcase_add_checked_fixture(tcase, set_up_own, tls_pair_tear_down);
+	tcase_add_test(tcase, record_layer_own_means_it);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
