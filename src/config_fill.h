@@ -27,4 +27,7 @@ void config_fill_key(struct draft *draft, const struct draft_section *section,
 void config_fill(struct draft *draft, const struct draft_section *section, const char *kind,
                  void *target);
 
+/* config_free.c: one that may be filled in part only. */
+void config_free_listener(struct listener_config *listener);
+
 #endif

@@ -57,6 +57,8 @@ struct socket {
 
 void socket_init(struct socket *sock, const struct socket_ops *ops, int fd);
 
+/* ---- socket_wire.c ---- */
+
 /*
  * One recv(2). IO_DONE: *got bytes. IO_WAIT: none there. IO_ENDED: end of file
  * (eof is set) or failure (error is set).
@@ -73,10 +75,8 @@ void socket_fail(struct socket *sock, int error);
  * may have met a reset by then, which it told nobody; to the next one it says EPIPE.
  */
 void socket_fail_write(struct socket *sock, bool partly);
-
-/* socket_splice.c: as socket_flush(), for sock->pipe; forgetting that. */
-enum io socket_flush_pipe(struct socket *sock);
-void socket_drop_pipe(struct socket *sock);
+/* What the kernel has refused is given up, and counts as dropped. */
+void socket_drop_queue(struct socket *sock);
 
 /*
  * To the kernel what it takes, to the queue what it refuses. last: the FIN
@@ -87,5 +87,11 @@ bool socket_push(struct socket *sock, const void *data, size_t len, bool last);
 
 /* The ending that an end of file or a failed recv stands for on plain TCP. */
 struct ending socket_wire_ending(const struct socket *sock, enum ending_kind at_eof);
+
+/* ---- socket_splice.c ---- */
+
+/* As socket_flush(), for sock->pipe; forgetting that. */
+enum io socket_flush_pipe(struct socket *sock);
+void socket_drop_pipe(struct socket *sock);
 
 #endif

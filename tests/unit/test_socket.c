@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the kernel says about a connection's end, and how often: through a
- * plain socket, on TCP and on a Unix socket. These are the facts that socket.c
+ * plain socket, on TCP and on a Unix socket. These are the facts that socket_wire.c
  * is built on.
  */
 #include "socket.h"
