@@ -21,7 +21,9 @@ const char *log_output_reason(const char *path)
 {
 	static _Thread_local char reason[512];
 
-	(void)snprintf(reason, sizeof(reason), "cannot open log %s: %s", path, strerror(errno));
+	(void)snprintf(reason, sizeof(reason), "cannot open log %s: %s", path,
+	               errno == ENXIO ? "it is a pipe that nobody reads, or a socket"
+	                              : strerror(errno));
 	return reason;
 }
 

@@ -141,9 +141,14 @@ static unsigned log_stream_write(struct log_output *target, const struct log_rec
 	return lost + log_flush_chunk(stream);
 }
 
+/* A pipe that nobody reads is none to wait for; one that is full is, as a file would be. */
 static int log_file_open(const char *path)
 {
-	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	const int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, O_APPEND); /* no file refuses that */
+	return fd;
 }
 
 static void log_stream_free(struct log_output *target)

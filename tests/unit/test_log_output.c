@@ -173,6 +173,28 @@ START_TEST(a_log_that_cannot_be_opened_gives_the_reason)
 }
 END_TEST
 
+START_TEST(a_pipe_that_nobody_reads_is_not_waited_for)
+{
+	const struct log_settings settings = { LOG_TO_FILE, path, LOG_LOGFMT, LEVEL_INFO };
+	char line[256];
+	ssize_t len;
+	int reader;
+
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_ptr_nonnull(strstr(log_open(&settings), "a pipe that nobody reads"));
+	reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ck_assert_int_ge(reader, 0);
+	open_log(LOG_TO_FILE, LOG_LOGFMT);
+	log_n(1);
+	log_close();
+	len = read(reader, line, sizeof(line) - 1);
+	ck_assert_int_gt(len, 0);
+	line[len] = '\0';
+	ck_assert_ptr_nonnull(strstr(line, "event=test n=1"));
+	(void)close(reader);
+}
+END_TEST
+
 START_TEST(a_rotated_file_is_opened_again)
 {
 	open_log(LOG_TO_FILE, LOG_LOGFMT);
@@ -347,6 +369,7 @@ int main(void)
 	tcase_add_test(tcase, in_json_the_time_is_first);
 	tcase_add_test(tcase, a_stuck_reader_does_not_keep_close);
 	tcase_add_test(tcase, a_log_that_cannot_be_opened_gives_the_reason);
+	tcase_add_test(tcase, a_pipe_that_nobody_reads_is_not_waited_for);
 	tcase_add_test(tcase, a_rotated_file_is_opened_again);
 	tcase_add_test(tcase, the_old_file_stays_if_no_new_one_can_be_opened);
 	tcase_add_test(tcase, a_full_disk_stops_nobody);
