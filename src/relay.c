@@ -133,15 +133,6 @@ void relay_run(struct relay *relay)
 	relay_settle(relay, relay_turn(relay));
 }
 
-bool relay_is_idle(const struct relay *relay)
-{
-	enum { QUIET = 1000 }; /* milliseconds */
-
-	return relay->state == RELAY_CARRYING && !relay->queued &&
-	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
-	       poller_now() - relay->since >= QUIET;
-}
-
 /*
  * To come and to go costs as much as many turns of those who just talk, and so
  * does a turn of whoever moved much the last time.

@@ -114,8 +114,11 @@ struct relay {
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
                  const union peer_address *peer, bool counted, uint64_t id);
 
-/* True when it carries nothing, and has not for a second. */
+/* True when it carries nothing, and has not for a second; and nobody waits for an answer behind an
+ * end. */
 bool relay_is_idle(const struct relay *relay);
+/* True when its peers' kernels have all that they were sent. Four system calls. */
+bool relay_owes_nothing(const struct relay *relay);
 
 /* A turn for a relay that yielded; frees it if that is its last. */
 void relay_run(struct relay *relay);

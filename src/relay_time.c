@@ -26,6 +26,20 @@ static bool relay_is_half_closed(const struct relay *relay)
 	       relay->up.state == FLOW_PASSING || relay->down.state == FLOW_PASSING;
 }
 
+bool relay_is_idle(const struct relay *relay)
+{
+	enum { QUIET = 1000 }; /* milliseconds */
+
+	return relay->state == RELAY_CARRYING && !relay->queued && !relay_is_half_closed(relay) &&
+	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
+	       poller_now() - relay->since >= QUIET;
+}
+
+bool relay_owes_nothing(const struct relay *relay)
+{
+	return socket_unacked(relay->client) == 0 && socket_unacked(relay->backend) == 0;
+}
+
 /* How long the present state may last without progress; PARSE_OFF: for ever. */
 static uint64_t relay_limit(const struct relay *relay)
 {

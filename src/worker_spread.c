@@ -37,7 +37,9 @@ static void worker_on_spread(void *arg)
 	while (relay != NULL && due > 0) {
 		struct relay *next = TAILQ_NEXT(relay, link);
 
-		if (relay_is_idle(relay)) {
+		/* What one that looks idle has sent may be on its way for long, to a slow reader.
+		 */
+		if (relay_is_idle(relay) && relay_owes_nothing(relay)) {
 			relay_kill(relay, (struct ending){ .kind = ENDING_DRAIN });
 			due--;
 		}

@@ -169,6 +169,47 @@ class Service(harness.Checks):
         for client in idle:
             self.expect_reset(client)
 
+    def test_a_drain_does_not_take_for_idle_who_still_reads_or_waits_for_an_answer(self):
+        patient = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(patient.close)
+        self.adieu = self.start('[global]\nworkers = 1\ndrain-timeout = 10s\n',
+                                self.plain_listener('a', self.backend.address),
+                                self.plain_listener('b', '127.0.0.1:%d' % patient.getsockname()[1]))
+        slow = socket.socket()
+        self.addCleanup(slow.close)
+        slow.settimeout(harness.PATIENCE)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(self.adieu.address('a'))
+        slow.sendall(b'x' * 200000)     # as much comes back, and fits adieu's kernel
+        asking = self.connect('b')
+        answering = patient.accept()[0]
+        self.addCleanup(answering.close)
+        asking.sendall(b'question')
+        asking.shutdown(socket.SHUT_WR)
+        self.assertEqual(answering.recv(100), b'question')
+        idle = [self.served('a') for _ in range(10)]
+        busy = self.served('a')
+        harness.wait_until(lambda: self.keep(busy, 12), 'a second and more')
+        self.adieu.process.send_signal(signal.SIGTERM)
+        while len(self.adieu.found('relay', {'client-end': 'drain'})) < 3:
+            self.keep(busy, 1)          # and these would have been the first to go
+        self.assertEqual(answering.recv(100), b'')
+        answering.sendall(b'answer')
+        answering.close()
+        self.assertEqual(asking.recv(100), b'answer')
+        left = 200000
+        while left > 0:
+            left -= len(slow.recv(left))
+        for client in slow, busy:
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual(client.recv(1), b'')
+        for client in idle:
+            client.close()
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.assertEqual(self.adieu.found('drain', {'phase': 'deadline'}), [])
+        self.assertEqual(self.adieu.found('relay', {'id': '1'})[0]['client-end'], 'fin')
+        self.assertEqual(self.adieu.found('relay', {'id': '2'})[0]['backend-end'], 'fin')
+
     def keep(self, client, n):
         """Busy: n times a tenth of a second, and an exchange."""
         client.settimeout(0.1)
