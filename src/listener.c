@@ -211,7 +211,7 @@ static int listener_give_up(struct listener *listener, const struct binding *bin
  * nothing there. On a Unix socket it fails, and may; a kernel that does not know
  * an option goes on without.
  */
-static void listener_set_options(const struct listener_config *config, int fd)
+void listener_set_options(const struct listener_config *config, int fd)
 {
 	const int on = 1;
 
@@ -230,6 +230,7 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
 		for (size_t k = 0; k < n_old && point->fd < 0; k++)
 			point->fd = listener_give_up(old[k], point->binding);
 		listener_set_options(listener->config, point->fd);
+		point->is_new = true;
 		point->watch = (struct watch){ .tell = listener_on_event, .owner = point };
 	}
 	listener_watch(listener);

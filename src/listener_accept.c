@@ -108,6 +108,8 @@ bool listener_accept(struct accept_point *point)
 	int fd = accept4(point->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
+		if (point->is_new)
+			listener_set_options(listener->config, fd);
 		if (listener->paused) {
 			listener->paused = false;
 			listener_say(listener, LEVEL_INFO, "accept-resumed", NULL);
@@ -117,6 +119,7 @@ bool listener_accept(struct accept_point *point)
 	}
 	if (listener_lost_one(errno))
 		return true;
+	point->is_new &= errno != EAGAIN;
 	/* Whatever else it is, who waits goes on waiting, and so the descriptor stays readable. */
 	if (errno != EAGAIN)
 		listener_pause(listener, errno);
@@ -133,10 +136,15 @@ static bool listener_has_more(const struct accept_point *point)
 
 void listener_on_event(void *arg, uint32_t what)
 {
-	const struct accept_point *point = arg;
+	struct accept_point *point = arg;
 
 	(void)what;
-	for (int i = 0; i < LISTENER_BATCH; i++)
-		if (!listener_accept(arg) || !listener_has_more(point))
+	for (int i = 0; i < LISTENER_BATCH; i++) {
+		if (!listener_accept(point))
 			return;
+		if (!listener_has_more(point)) {
+			point->is_new = false;
+			return;
+		}
+	}
 }

@@ -13,6 +13,7 @@ struct accept_point {
 	const struct binding *binding;  /* borrowed, and only to be compared */
 	struct watch watch;
 	int fd;   /* -1: another listener has it */
+	bool is_new; /* somebody may wait there since before its options were ours */
 };
 
 struct listener {
@@ -35,7 +36,12 @@ bool listener_accept(struct accept_point *point);
 /* What its watch calls. */
 void listener_on_event(void *arg, uint32_t what);
 
-/* listener.c: it looks again in a while, because of an errno of accept(2) or epoll_ctl(2). */
+/*
+ * listener.c: what connections have to be told, set on a listening descriptor, whose
+ * connections inherit it from then on, or on one of them.
+ */
+void listener_set_options(const struct listener_config *config, int fd);
+/* It looks again in a while, because of an errno of accept(2) or epoll_ctl(2). */
 void listener_pause(struct listener *listener, int error);
 /* reason may be NULL. */
 void listener_say(const struct listener *listener, enum log_level level, const char *event,

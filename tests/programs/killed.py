@@ -40,6 +40,34 @@ class Killed(harness.Checks):
         self.assertEqual(client.recv(100), b'answer')
         return client, server
 
+    def test_so_do_those_who_came_before_it_listened(self):
+        """A service manager starts it because of them."""
+        door = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(door.close)
+        early = socket.create_connection(door.getsockname(), harness.PATIENCE)
+        self.addCleanup(early.close)
+        early.sendall(b'request')
+        self.adieu = harness.Daemon(
+            '[listener:early]\nmode = tcp\nbind = systemd:door\nbackend = 127.0.0.1:%d\n'
+            % self.server.getsockname()[1], self.folder, close_fds=False,
+            preexec_fn=lambda: self.pass_on(door))
+        self.addCleanup(self.adieu.stop)
+        server = self.server.accept()[0]
+        self.addCleanup(server.close)
+        self.assertEqual(server.recv(100), b'request')
+        server.sendall(b'answer')
+        self.assertEqual(early.recv(100), b'answer')
+        self.kill()
+        with self.assertRaises(ConnectionResetError):
+            early.recv(100)
+
+    @staticmethod
+    def pass_on(door):
+        """In the process that becomes adieu."""
+        os.dup2(door.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='door')
+
     def kill(self):
         os.kill(self.adieu.process.pid, signal.SIGKILL)
         self.adieu.process.wait(harness.PATIENCE)
