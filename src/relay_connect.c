@@ -81,12 +81,20 @@ enum relay_verdict relay_connect_begin(struct relay *relay)
 	return relay_try_next(relay);
 }
 
+/* The next one has a connect-timeout of its own, also if there is no room yet where it listens. */
+static enum relay_verdict relay_move_on(struct relay *relay)
+{
+	relay->since = poller_now();
+	relay->pause = 0;
+	return relay_try_next(relay);
+}
+
 static enum relay_verdict relay_give_up_server(struct relay *relay, const char *refusal)
 {
 	relay->refusal = refusal;
 	socket_free(relay->backend);
 	relay->backend = NULL;
-	return relay_try_next(relay);
+	return relay_move_on(relay);
 }
 
 static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
@@ -100,7 +108,7 @@ enum relay_verdict relay_connect_expire(struct relay *relay)
 	/* A Unix socket whose backlog stays full: nothing was ever begun. */
 	if (relay->backend == NULL) {
 		relay->search.n_tried++;
-		return relay_try_next(relay);
+		return relay_move_on(relay);
 	}
 	if (!relay->hello)
 		return relay_give_up_server(relay, "connect_timeout");

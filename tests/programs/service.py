@@ -210,6 +210,28 @@ class Service(harness.Checks):
         self.assertEqual(self.adieu.found('relay', {'id': '1'})[0]['client-end'], 'fin')
         self.assertEqual(self.adieu.found('relay', {'id': '2'})[0]['backend-end'], 'fin')
 
+    def full(self, name):
+        """A Unix socket where there is no room for another connection, and its address."""
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(self.path(name))
+        server.listen(0)
+        while True:
+            client = socket.socket(socket.AF_UNIX)
+            self.addCleanup(client.close)
+            client.setblocking(False)
+            try:
+                client.connect(self.path(name))
+            except BlockingIOError:
+                return f'server = unix:{self.path(name)}\n'
+
+    def test_each_server_has_a_connect_timeout_of_its_own(self):
+        self.adieu = self.start(self.plain_listener('a', 'both', 'connect-timeout = 300ms'),
+                                '[backend:both]\n' + self.full('one') + self.full('other'))
+        self.expect_reset(self.connect('a'))
+        refused = self.adieu.wait('relay', backend_end='refused:busy')[0]
+        self.assertGreaterEqual(float(refused['duration']), 0.6)
+
     def keep(self, client, n):
         """Busy: n times a tenth of a second, and an exchange."""
         client.settimeout(0.1)
