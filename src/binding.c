@@ -61,7 +61,7 @@ static int binding_open(const struct address *address, bool shared)
 	return -1;
 }
 
-/* A socket file that nobody listens on any more is left over from a crash. */
+/* A socket file that nobody listens on any more is left over: from a crash, or by us. */
 static void binding_remove_stale(const struct address *address)
 {
 	struct stat status;
@@ -306,7 +306,9 @@ void binding_free(struct binding *binding)
 	for (unsigned i = 0; i < binding->n_workers; i++)
 		if (binding->slots[i].fd >= 0 && !binding->slots[i].taken)
 			(void)close(binding->slots[i].fd);
+	/* Another daemon may listen there by now, which found it as it is between these two lines.
+	 */
 	if (binding->made)
-		(void)unlink(binding->bound.un.sun_path); /* gone is good, too */
+		binding_remove_stale(&binding->bound);
 	free(binding);
 }

@@ -111,6 +111,25 @@ START_TEST(a_unix_socket_is_removed_at_the_end)
 }
 END_TEST
 
+START_TEST(a_unix_socket_is_not_removed_if_another_daemon_listens_there_by_now)
+{
+	struct binding *old;
+	struct binding *next;
+	struct stat status;
+
+	on_unix();
+	old = binding_new(&address, 1, &reason);
+	ck_assert_ptr_nonnull(old);
+	(void)close(binding_take(old, 0)); /* it drains */
+	next = binding_new(&address, 1, &reason);
+	ck_assert_ptr_nonnull(next);
+	binding_free(old);
+	expect_reachable(next);
+	binding_free(next);
+	ck_assert_int_ne(stat(address.un.sun_path, &status), 0);
+}
+END_TEST
+
 START_TEST(a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not)
 {
 	struct binding *binding;
@@ -266,6 +285,7 @@ int main(void)
 	tcase_add_test(tcase, a_port_is_not_shared_with_another_daemon);
 	tcase_add_test(tcase, what_was_taken_is_not_closed);
 	tcase_add_test(tcase, a_unix_socket_is_removed_at_the_end);
+	tcase_add_test(tcase, a_unix_socket_is_not_removed_if_another_daemon_listens_there_by_now);
 	tcase_add_test(tcase, a_unix_socket_that_a_crash_left_is_replaced_and_a_live_one_is_not);
 	tcase_add_test(tcase, a_unix_socket_whose_backlog_is_full_is_alive);
 	tcase_add_test(tcase, all_workers_share_a_unix_socket);
