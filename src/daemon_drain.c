@@ -144,6 +144,10 @@ void daemon_begin_drain(struct daemon *daemon)
 
 void daemon_end(struct daemon *daemon)
 {
+	if (daemon->asking) {
+		daemon->told = WORKER_DRAIN; /* there is nobody to wait for */
+		return;
+	}
 	if (daemon->told == WORKER_GO_ON) {
 		daemon_begin_drain(daemon);
 		return;

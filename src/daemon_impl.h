@@ -60,6 +60,7 @@ struct daemon {
 	struct event heir_event;        /* what it says, or that it does not */
 	struct upgrade_heir heir;       /* of an upgrade that is under way */
 	bool replaced;    /* by an heir, which is why we drain */
+	bool asking;      /* as an heir, whether we may serve */
 	enum worker_command told;
 };
 

@@ -188,7 +188,8 @@ void daemon_upgrade(struct daemon *daemon)
 
 /* ---- as an heir ---- */
 
-bool daemon_inherit(struct daemon *daemon, char *reason)
+/* NULL, or why not. */
+static const char *daemon_ask_to_serve(struct daemon *daemon)
 {
 	struct upgrade_answer answer;
 	enum upgrade_verdict verdict = upgrade_ask(&answer);
@@ -196,9 +197,31 @@ bool daemon_inherit(struct daemon *daemon, char *reason)
 	if (verdict == UPGRADE_YES)
 		daemon_take_tickets(daemon, &answer);
 	explicit_bzero(&answer, sizeof(answer));
-	if (verdict == UPGRADE_NO)
-		(void)snprintf(reason, TLS_REASON_ROOM, "%s",
-		               "was not ready in time to take over; the process before this one "
-		               "goes on");
-	return verdict != UPGRADE_NO;
+	return verdict != UPGRADE_NO ? NULL
+	                             : "was not ready in time to take over; the process before "
+	                               "this one goes on";
+}
+
+/* So far signals were only noted. */
+static bool daemon_hears_of_end(struct daemon *daemon)
+{
+	(void)event_base_loop(daemon->base, EVLOOP_NONBLOCK); /* what fails now fails later */
+	return daemon->told != WORKER_GO_ON;
+}
+
+bool daemon_inherit(struct daemon *daemon, char *reason)
+{
+	const char *why = NULL;
+
+	/* Who has us end before we serve wants the one before us to go on, who does when we have.
+	 */
+	daemon->asking = upgrade_is_heir();
+	if (!daemon->asking || !daemon_hears_of_end(daemon))
+		why = daemon_ask_to_serve(daemon);
+	if (daemon->asking && daemon_hears_of_end(daemon))
+		why = "was told to end before it served";
+	daemon->asking = false;
+	if (why != NULL)
+		(void)snprintf(reason, TLS_REASON_ROOM, "%s", why);
+	return why == NULL;
 }

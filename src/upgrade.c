@@ -353,6 +353,11 @@ static int upgrade_find_socket(void)
 	return fd;
 }
 
+bool upgrade_is_heir(void)
+{
+	return upgrade_find_socket() >= 0;
+}
+
 enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer)
 {
 	const int fd = upgrade_find_socket();

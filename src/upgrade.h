@@ -95,6 +95,8 @@ enum upgrade_verdict {
 	UPGRADE_ALONE, /* nobody is there to ask */
 };
 
+bool upgrade_is_heir(void);
+
 /* Before anybody is accepted; waits. With UPGRADE_YES there is an answer to be wiped. */
 enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer);
 

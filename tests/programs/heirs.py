@@ -110,6 +110,25 @@ class Late(upgrade.Checks):
         self.unblock()
         self.upgrade()
 
+    def test_one_that_is_told_to_end_before_it_serves_leaves_all_as_it_was(self):
+        self.adieu = self.start(self.listener('a', self.backend.address))
+        heir = self.ask()
+        # Now it is not told that it may.
+        self.adieu.process.send_signal(signal.SIGSTOP)
+        harness.wait_until(lambda: self.has_workers(heir), 'it to ask')
+        os.kill(heir, signal.SIGTERM)
+        self.adieu.process.send_signal(signal.SIGCONT)
+        [said] = self.adieu.wait('upgrade', result='failed')
+        self.assertIn('was told to end before it served', said['reason'])
+        self.expect_end(heir)
+        self.expect_echo(self.connect())
+        self.upgrade()
+
+    @staticmethod
+    def has_workers(pid):
+        """They are started just before it asks whether it may serve."""
+        return len(list(pathlib.Path(f'/proc/{pid}/task').iterdir())) > 2
+
     def test_a_reload_meanwhile_is_the_new_ones(self):
         self.start_with_pipe('off')
         self.heirs.append(self.ask())
