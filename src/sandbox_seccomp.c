@@ -21,6 +21,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,7 +64,7 @@ static const char seccomp_for_all[] =
 	/* signals */
 	"rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack sigreturn "
 	/* what is open */
-	"close fcntl fcntl64 getrandom poll ppoll ppoll_time64 read readv write writev "
+	"close getrandom poll ppoll ppoll_time64 read readv write writev "
 	/* sockets */
 	"connect getsockopt send sendmsg sendto setsockopt";
 
@@ -81,7 +82,8 @@ static const char seccomp_for_main[] =
 	"openat openat2 pread64 preadv preadv2 pwrite64 pwritev pwritev2 readahead readlink "
 	"readlinkat stat stat64 statfs statfs64 statx umask unlink unlinkat "
 	/* descriptors and sockets */
-	"_newselect bind dup dup2 dup3 epoll_create epoll_create1 eventfd eventfd2 listen "
+	"_newselect bind dup dup2 dup3 fcntl fcntl64 epoll_create epoll_create1 eventfd eventfd2 "
+	"listen "
 	"pselect6 pselect6_time64 recvmmsg recvmmsg_time64 select sendfile sendfile64 sendmmsg "
 	"signalfd signalfd4 socketpair timerfd_create timerfd_gettime timerfd_gettime64 "
 	"timerfd_settime timerfd_settime64 "
@@ -273,6 +275,23 @@ static void seccomp_allow_ioctls(struct seccomp_program *program, enum sandbox_r
 	}
 }
 
+/* No F_SETOWN, F_SETSIG and O_ASYNC, by which the kernel sends signals to anybody of the account.
+ */
+static void seccomp_allow_fcntl(struct seccomp_program *program, const char *name)
+{
+	static const uint32_t commands[] = { F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,
+		                             F_GETFL,         F_GETPIPE_SZ, F_SETPIPE_SZ };
+	static const struct seccomp_argument flags[] = { { 1, UINT32_MAX, F_SETFL },
+		                                         { 2, O_ASYNC, 0 } };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		const struct seccomp_argument command = { 1, UINT32_MAX, commands[i] };
+
+		seccomp_allow(program, name, 1, &command);
+	}
+	seccomp_allow(program, name, 2, flags);
+}
+
 /* Threads and children, but no namespaces. clone3 is not there: its flags cannot be seen. */
 static void seccomp_allow_clone(struct seccomp_program *program)
 {
@@ -311,6 +330,8 @@ static void seccomp_make_other(struct seccomp_program *program, enum sandbox_rol
 	if (role == SANDBOX_WORKER)
 		seccomp_add(program, SECCOMP_RET_ALLOW, seccomp_for_workers);
 	seccomp_allow_signals_to_us(program);
+	seccomp_allow_fcntl(program, "fcntl");
+	seccomp_allow_fcntl(program, "fcntl64");
 	seccomp_add(program, SECCOMP_RET_KILL_PROCESS, seccomp_running);
 	seccomp_add(program, SECCOMP_RET_KILL_PROCESS, seccomp_debugging);
 }

@@ -120,6 +120,34 @@ static int try_to_signal_another(void)
 	return syscall(SYS_tgkill, getppid(), getppid(), 0) != 0 ? errno : 0;
 }
 
+/* Whom the kernel signals when something comes, by what, and whether it does. */
+static int try_to_set(int command, long value)
+{
+	int fds[2];
+	int error;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	error = fcntl(fds[0], command, value) != 0 ? errno : 0;
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	return error;
+}
+
+static int try_to_have_another_signalled(void)
+{
+	return try_to_set(F_SETOWN, getppid());
+}
+
+static int try_to_choose_the_signal(void)
+{
+	return try_to_set(F_SETSIG, SIGUSR1);
+}
+
+static int try_to_have_it_sent(void)
+{
+	return try_to_set(F_SETFL, O_ASYNC);
+}
+
 static int try_keys(void)
 {
 	return syscall(SYS_keyctl, 0, 0, 0, 0, 0) < 0 ? errno : 0;
@@ -145,9 +173,17 @@ static int refused(enum sandbox_role role, trial *tried)
 START_TEST(a_worker_opens_and_begins_nothing)
 {
 	static trial *const trials[] = {
-		try_to_read,         try_to_bind,           try_to_listen,
-		try_datagrams,       try_crypto_sockets,    try_to_fork,
-		try_a_new_namespace, try_to_signal_another, try_keys,
+		try_to_read,
+		try_to_bind,
+		try_to_listen,
+		try_datagrams,
+		try_crypto_sockets,
+		try_to_fork,
+		try_a_new_namespace,
+		try_to_signal_another,
+		try_keys,
+		try_to_have_another_signalled,
+		try_to_choose_the_signal,
 	};
 
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++) {
@@ -165,6 +201,13 @@ START_TEST(the_log_opens_no_file_and_begins_nothing)
 
 	for (size_t i = 0; i < sizeof(trials) / sizeof(trials[0]); i++)
 		ck_assert_msg(refused(SANDBOX_LOG, trials[i]), "trial %zu", i);
+}
+END_TEST
+
+START_TEST(who_only_serves_has_no_signals_sent_by_the_kernel)
+{
+	ck_assert(refused(SANDBOX_WORKER, try_to_have_it_sent));
+	ck_assert_int_eq(try_to_have_it_sent(), 0);
 }
 END_TEST
 
@@ -393,6 +436,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, have_sockets, have_no_sockets);
 	tcase_add_test(tcase, a_worker_opens_and_begins_nothing);
 	tcase_add_test(tcase, the_log_opens_no_file_and_begins_nothing);
+	tcase_add_test(tcase, who_only_serves_has_no_signals_sent_by_the_kernel);
 	tcase_add_test(tcase, the_main_thread_has_what_a_reload_and_an_upgrade_take);
 	tcase_add_test(tcase, nobody_runs_what_was_written);
 	tcase_add_test(tcase, nobody_gives_orders_to_a_terminal);
