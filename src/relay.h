@@ -99,6 +99,7 @@ struct relay {
 	enum parting client_parting:8;
 	enum parting backend_parting:8;
 	bool counted;     /* in its listener's quota */
+	bool asked;       /* the client was the last to say something */
 	bool lasts;       /* what only long connections need was done; see relay_last() */
 	uint8_t n_turns;  /* that it carried, up to RELAY_VISIT */
 	bool queued;
@@ -114,8 +115,10 @@ struct relay {
 bool relay_start(struct listener *listener, struct worker *worker, int fd,
                  const union peer_address *peer, bool counted, uint64_t id);
 
-/* True when it carries nothing, and has not for a second; and nobody waits for an answer behind an
- * end. */
+/*
+ * True when it carries nothing, has not for a second, and nobody waits for an answer, as
+ * far as one can tell: the server said something after the client did, and neither has ended.
+ */
 bool relay_is_idle(const struct relay *relay);
 /* True when its peers' kernels have all that they were sent. Four system calls. */
 bool relay_owes_nothing(const struct relay *relay);

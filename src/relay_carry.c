@@ -129,6 +129,8 @@ static void relay_note_progress(struct relay *relay, uint64_t up, uint64_t down)
 
 	if (!relay->dying)
 		relay->since = now;
+	if (up > 0 || down > 0)
+		relay->asked = up > 0;
 	if (!flow_is_over(&relay->down))
 		flow_gather(&relay->up, up, turn, now);
 	flow_gather(&relay->down, down, turn, now);

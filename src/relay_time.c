@@ -30,9 +30,9 @@ bool relay_is_idle(const struct relay *relay)
 {
 	enum { QUIET = 1000 }; /* milliseconds */
 
-	return relay->state == RELAY_CARRYING && !relay->queued && !relay_is_half_closed(relay) &&
-	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
-	       poller_now() - relay->since >= QUIET;
+	return relay->state == RELAY_CARRYING && !relay->queued && !relay->asked &&
+	       !relay_is_half_closed(relay) && socket_unsent(relay->client) == 0 &&
+	       socket_unsent(relay->backend) == 0 && poller_now() - relay->since >= QUIET;
 }
 
 bool relay_owes_nothing(const struct relay *relay)

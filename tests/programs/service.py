@@ -187,6 +187,11 @@ class Service(harness.Checks):
         asking.sendall(b'question')
         asking.shutdown(socket.SHUT_WR)
         self.assertEqual(answering.recv(100), b'question')
+        hoping = self.connect('b')
+        hoping.sendall(b'question')
+        thinking = patient.accept()[0]
+        self.addCleanup(thinking.close)
+        self.assertEqual(thinking.recv(100), b'question')
         idle = [self.served('a') for _ in range(10)]
         busy = self.served('a')
         harness.wait_until(lambda: self.keep(busy, 12), 'a second and more')
@@ -197,6 +202,12 @@ class Service(harness.Checks):
         answering.sendall(b'answer')
         answering.close()
         self.assertEqual(asking.recv(100), b'answer')
+        thinking.sendall(b'answer')
+        self.assertEqual(hoping.recv(100), b'answer')
+        hoping.shutdown(socket.SHUT_WR)
+        self.assertEqual(thinking.recv(100), b'')
+        thinking.close()
+        self.assertEqual(hoping.recv(100), b'')
         left = 200000
         while left > 0:
             left -= len(slow.recv(left))
