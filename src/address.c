@@ -133,6 +133,16 @@ static const char *address_unresolved(int error)
 	return reason;
 }
 
+/* What the kernel would only call an invalid argument. NULL: nothing is wrong with it. */
+static const char *address_judge_in6(const struct sockaddr_in6 *in6)
+{
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+		return "is an IPv4 address, and has to be written as one";
+	if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) && in6->sin6_scope_id == 0)
+		return "needs an interface, as in [fe80::1%eth0]:443";
+	return NULL;
+}
+
 /* A name, or, between brackets, an IPv6 address, for the sake of its %scope. */
 static const char *address_resolve(const char *host, uint16_t port, bool brackets,
                                    struct address **list, size_t *n)
@@ -151,7 +161,11 @@ static const char *address_resolve(const char *host, uint16_t port, bool bracket
 	error = getaddrinfo(host, service, &hints, &found);
 	if (error != 0)
 		return brackets ? "is not an IPv6 address" : address_unresolved(error);
-	reason = address_copy_found(found, list, n);
+	reason = brackets ? address_judge_in6(
+				    (const struct sockaddr_in6 *)(const void *)found->ai_addr)
+	                  : NULL;
+	if (reason == NULL)
+		reason = address_copy_found(found, list, n);
 	freeaddrinfo(found);
 	return reason;
 }
@@ -181,14 +195,14 @@ static const char *address_parse_host(char *host, uint16_t port, struct address 
 {
 	size_t len = strlen(host);
 
+	if (strcmp(host, "*") == 0 || strcmp(host, "[*]") == 0)
+		return "has a \"*\": every address is just \":PORT\"";
 	if (host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
 		return address_resolve(host + 1, port, true, list, n);
 	}
 	if (strchr(host, ':') != NULL)
 		return "needs brackets around its IPv6 address, as in [::1]:443";
-	if (strcmp(host, "*") == 0)
-		return "has a \"*\": every address is just \":PORT\"";
 	if (address_is_numeric(host))
 		return address_parse_in(host, port, list, n);
 	return address_resolve(host, port, false, list, n);
@@ -208,6 +222,8 @@ const char *address_parse(const char *text, enum address_use use, struct address
 		return address_parse_unix(text + 5, list, n);
 	if (strncmp(text, "systemd:", 8) == 0)
 		return address_parse_activated(text + 8, use, list, n);
+	if (strstr(text, "://") != NULL)
+		return "is a URL: an address is only host:port";
 	if (colon == NULL)
 		return "is no address: it needs a port, as in host:port";
 	if (strpbrk(text, " \t") != NULL)

@@ -101,8 +101,10 @@ static const struct backend_config *config_find_backend(const struct config *con
 		               "there is no [backend:%s]; is \"%s\" meant?", entry->value,
 		               nearest.best);
 	else
-		draft_fail_key(draft, section, entry->line, "backend", "there is no [backend:%s]",
-		               entry->value);
+		draft_fail_key(
+			draft, section, entry->line, "backend",
+			"there is no [backend:%s], and an address needs a port, as in host:port",
+			entry->value);
 	return NULL;
 }
 

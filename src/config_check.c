@@ -40,7 +40,11 @@ static void check_refuse_section(struct draft *draft, const struct draft_section
 		draft_fail(draft, section->line, "[%s]: unknown section; is [%s] meant?",
 		           section->title, nearest.best);
 	else
-		draft_fail(draft, section->line, "[%s]: unknown section", section->title);
+		draft_fail(
+			draft, section->line,
+			"[%s]: unknown section; there are [global], [defaults], [listener:NAME], "
+			"[route:NAME] and [backend:NAME]",
+			section->title);
 }
 
 static bool check_is_name(const char *name)
@@ -83,11 +87,30 @@ static void check_repeated(struct draft *draft, size_t n)
 	}
 }
 
+/* Where the key belongs, as "[defaults] or [listener:NAME]"; empty: nowhere. */
+static void check_find_home(const char *key, char *room, size_t size)
+{
+	*room = '\0';
+	for (size_t i = 0; i < n_check_kinds; i++) {
+		const size_t len = strlen(room);
+
+		if (option_find(check_kinds[i].name, key) != NULL)
+			(void)snprintf(room + len, size - len, "%s[%s%s]", len > 0 ? " or " : "",
+			               check_kinds[i].name, check_kinds[i].many ? ":NAME" : "");
+	}
+}
+
 static void check_refuse_key(struct draft *draft, const struct draft_section *section,
                              const struct draft_entry *entry)
 {
 	struct nearest nearest = { .word = entry->key };
+	char home[128];
 
+	check_find_home(entry->key, home, sizeof(home));
+	if (*home != '\0') {
+		draft_fail_key(draft, section, entry->line, entry->key, "belongs in %s", home);
+		return;
+	}
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_find(section->kind, option_rows[i].key.key) != NULL)
 			nearest_offer(&nearest, option_rows[i].key.key);

@@ -60,6 +60,12 @@ static void main_refuse(struct arguments *arguments, const char *one, const char
 	arguments->command = COMMAND_NONE;
 }
 
+static void main_fault(struct arguments *arguments, const char *what, const char *which)
+{
+	(void)fprintf(stderr, "adieu: %s: %s\n", what, which);
+	arguments->command = COMMAND_NONE;
+}
+
 static void main_take_command(struct arguments *arguments, enum command command)
 {
 	if (arguments->command == COMMAND_RUN || command == COMMAND_HELP)
@@ -76,15 +82,17 @@ static void main_take_config(struct arguments *arguments, const char *path)
 }
 
 /* Once all of them are known. */
-static void main_judge(struct arguments *arguments, bool is_more)
+static void main_judge(struct arguments *arguments, const char *more)
 {
 	const bool has_config = arguments->config != NULL;
 	const bool wants_config = arguments->command <= COMMAND_EXPLAIN;
 
 	if (has_config && !wants_config)
 		main_refuse(arguments, command_names[arguments->command], "-c");
-	else if (is_more || (wants_config && !has_config))
-		arguments->command = COMMAND_NONE;
+	else if (more != NULL)
+		main_fault(arguments, "unexpected argument", more);
+	else if (wants_config && !has_config)
+		main_fault(arguments, "no configuration", "-c FILE is missing");
 }
 
 static struct arguments main_parse(int argc, char **argv)
@@ -114,7 +122,7 @@ static struct arguments main_parse(int argc, char **argv)
 		if (arguments.command == COMMAND_NONE)
 			return arguments;
 	}
-	main_judge(&arguments, optind < argc);
+	main_judge(&arguments, argv[optind]); /* ended by NULL */
 	return arguments;
 }
 

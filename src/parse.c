@@ -67,7 +67,10 @@ const char *parse_duration(const char *text, uint64_t *milliseconds)
 		*milliseconds = PARSE_OFF;
 		return NULL;
 	}
-	return parse_scaled(text, units, "needs a unit: ms, s, m, h or d",
+	return parse_scaled(text, units,
+	                    text[strspn(text, "0123456789")] == '\0'
+	                            ? "needs a unit: ms, s, m, h or d"
+	                            : "has an unknown unit: ms, s, m, h and d are known",
 	                    "must be more than 0 (\"off\" is no limit)", milliseconds);
 }
 
@@ -112,5 +115,5 @@ const char *parse_bool(const char *text, bool *value)
 			return NULL;
 		}
 	}
-	return "is neither yes nor no";
+	return "is neither yes nor no, on nor off, true nor false";
 }

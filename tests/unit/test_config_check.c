@@ -45,7 +45,9 @@ static const struct {
 	{ "[global]\nworkers\n" PLAIN,
 	  "f:2: a line is \"key = value\", \"[section]\" or a comment\n" },
 	{ "[golbal]\n" PLAIN, "f:1: [golbal]: unknown section; is [global] meant?\n" },
-	{ "[frontend:x]\n" PLAIN, "f:1: [frontend:x]: unknown section\n" },
+	{ "[frontend:x]\n" PLAIN,
+	  "f:1: [frontend:x]: unknown section; there are [global], [defaults], [listener:NAME], "
+	  "[route:NAME] and [backend:NAME]\n" },
 	{ "[global:x]\n" PLAIN, "f:1: [global:x]: takes no name\n" },
 	{ "[backend]\n" PLAIN, "f:1: [backend]: needs a name, as in [backend:NAME]\n" },
 	{ "[backend:a b]\nserver = 127.0.0.1:1\n" PLAIN,
@@ -62,7 +64,8 @@ static const struct {
 	{ "[global]\nuserids = 1\n" PLAIN,
 	  "f:2: [global] userids: unknown key; is \"user\" meant?\n" },
 	{ "[global]\nzzz = 1\n" PLAIN, "f:2: [global] zzz: unknown key\n" },
-	{ "[defaults]\nbind = 127.0.0.1:1\n" PLAIN, "f:2: [defaults] bind: unknown key\n" },
+	{ "[defaults]\nbind = 127.0.0.1:1\n" PLAIN,
+	  "f:2: [defaults] bind: belongs in [listener:NAME]\n" },
 	{ "[global]\nworkers = 1\nworkers = 2\n" PLAIN,
 	  "f:3: [global] workers: is set in line 2 already\n" },
 	{ "[global]\nworkers = many\n" PLAIN, "f:2: [global] workers: \"many\" is not a number\n" },
@@ -195,7 +198,8 @@ static const struct {
 	  "[backend:wab]\nserver = 127.0.0.1:1\n",
 	  "f:4: [listener:a] backend: there is no [backend:web]; is \"wab\" meant?\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = web\n",
-	  "f:4: [listener:a] backend: there is no [backend:web]\n" },
+	  "f:4: [listener:a] backend: there is no [backend:web], and an address needs a port, as "
+	  "in host:port\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:0\n",
 	  "f:4: [listener:a] backend: \"127.0.0.1:0\" has no port between 1 and 65535\n" },
 	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = 127.0.0.1:1, 127.0.0.1:2\n",
@@ -209,7 +213,7 @@ static const struct {
 	                       "f:5: [route:r] sni: is missing\n" },
 	{ CRYPT ROUTE "snl = b.test\nclose = fast\n",
 	  "f:8: [route:r] snl: unknown key; is \"sni\" meant?\n"
-	  "f:9: [route:r] close: unknown key\n" },
+	  "f:9: [route:r] close: belongs in [defaults] or [listener:NAME]\n" },
 	{ CRYPT ROUTE "clientca = /dev/null\n",
 	  "f:8: [route:r] clientca: unknown key; is \"client-ca\" meant?\n" },
 	{ CRYPT "[route:r]\nlistener = b\nlistener = other\nsni = a.test\n",
@@ -223,8 +227,10 @@ static const struct {
 	               "name there\n" },
 	{ BARE ROUTE, "f:4: [route:r] backend: is missing, and [listener:a] has none either\n" },
 	{ BARE, "f:1: [listener:a] backend: is missing\n" },
-	{ BARE ROUTE "backend = app\n", "f:7: [route:r] backend: there is no [backend:app]\n" },
-	{ BARE "backend = app\n" ROUTE, "f:4: [listener:a] backend: there is no [backend:app]\n" },
+	{ BARE ROUTE "backend = app\n", "f:7: [route:r] backend: there is no [backend:app], and an "
+	                                "address needs a port, as in host:port\n" },
+	{ BARE "backend = app\n" ROUTE, "f:4: [listener:a] backend: there is no [backend:app], and "
+	                                "an address needs a port, as in host:port\n" },
 	{ CRYPT ROUTE "sni = b.test\n[route:s]\nlistener = a\nsni = *.test, B.Test\nsni = A.test\n",
 	  "f:11: [route:s] sni: \"b.test\" is in [route:r] already\n"
 	  "f:12: [route:s] sni: \"a.test\" is in [route:r] already\n" },
@@ -257,7 +263,7 @@ static const struct {
 	  "f:12: [route:r] client-ca: /no/such: No such file or directory\n"
 	  "f:12: [route:r] client-ca: is of no use without client-auth = require, or optional\n" },
 	{ CRYPT "[defaults]\nalpn-mismatch = reject\nsni = x\n",
-	  "f:7: [defaults] sni: unknown key\n" },
+	  "f:7: [defaults] sni: belongs in [route:NAME]\n" },
 	{ "[backend:b]\n" PLAIN, "f:1: [backend:b] server: is missing\n" },
 	{ "[backend:b]\nserver = 127.0.0.1:1\nverify = no\nca = /dev/null\n"
 	  "server-name = x\n" PLAIN,
@@ -271,9 +277,10 @@ static const struct {
 	{ "[backend:b]\ntls = yes\nserver = 127.0.0.1:1\nserver = unix:/x\n" PLAIN,
 	  "f:4: [backend:b] server: unix:/x has no host name to verify; set server-name\n" },
 	{ "[backend:b]\nserver = 127.0.0.1:1\ntls = maybe\nserver-name = x\n" PLAIN,
-	  "f:3: [backend:b] tls: \"maybe\" is neither yes nor no\n" },
+	  "f:3: [backend:b] tls: \"maybe\" is neither yes nor no, on nor off, true nor false\n" },
 	{ "[backend:b]\nserver = unix:/x\ntls = yes\nverify = never\n" PLAIN,
-	  "f:4: [backend:b] verify: \"never\" is neither yes nor no\n" },
+	  "f:4: [backend:b] verify: \"never\" is neither yes nor no, on nor off, true nor "
+	  "false\n" },
 	{ "[backend:b]\nserver = 127.0.0.1:1\nbalance = random\n" PLAIN,
 	  "f:3: [backend:b] balance: \"random\" is neither round-robin nor first\n" },
 };
@@ -299,7 +306,8 @@ START_TEST(all_errors_are_told_at_once_in_the_order_of_the_file)
 	              "host:port\n"
 	              "f:6: [listener:a] mode: is set in line 5 already\n"
 	              "f:7: [listener:a] idle-timeout: \"5\" needs a unit: ms, s, m, h or d\n"
-	              "f:8: [listener:a] backend: there is no [backend:nowhere]\n");
+	              "f:8: [listener:a] backend: there is no [backend:nowhere], and an address "
+	              "needs a port, as in host:port\n");
 }
 END_TEST
 

@@ -19,8 +19,10 @@ START_TEST(durations_have_units)
 		ck_assert_uint_eq(value, good[i].milliseconds);
 	}
 	ck_assert_str_eq(parse_duration("30", &value), "needs a unit: ms, s, m, h or d");
-	ck_assert_str_eq(parse_duration("30 s", &value), "needs a unit: ms, s, m, h or d");
-	ck_assert_str_eq(parse_duration("30sec", &value), "needs a unit: ms, s, m, h or d");
+	ck_assert_str_eq(parse_duration("30 s", &value),
+	                 "has an unknown unit: ms, s, m, h and d are known");
+	ck_assert_str_eq(parse_duration("30sec", &value),
+	                 "has an unknown unit: ms, s, m, h and d are known");
 	ck_assert_str_eq(parse_duration("0s", &value), "must be more than 0 (\"off\" is no limit)");
 	ck_assert_str_eq(parse_duration("-1s", &value), "is not a number");
 	ck_assert_str_eq(parse_duration("", &value), "is not a number");
@@ -79,8 +81,10 @@ START_TEST(booleans_have_three_spellings)
 		ck_assert_ptr_null(parse_bool(good[i].text, &value));
 		ck_assert_int_eq(value, good[i].value);
 	}
-	ck_assert_str_eq(parse_bool("1", &value), "is neither yes nor no");
-	ck_assert_str_eq(parse_bool("Yes", &value), "is neither yes nor no");
+	ck_assert_str_eq(parse_bool("1", &value),
+	                 "is neither yes nor no, on nor off, true nor false");
+	ck_assert_str_eq(parse_bool("Yes", &value),
+	                 "is neither yes nor no, on nor off, true nor false");
 }
 END_TEST
 
