@@ -75,8 +75,9 @@ static bool tls_tickets_read(struct tls_tickets *tickets, const char *path, char
 		(void)snprintf(reason, TLS_REASON_ROOM, "%s: %s", path, strerror(errno));
 	else if (len != TLS_TICKET_FILE)
 		(void)snprintf(reason, TLS_REASON_ROOM,
-		               "%s: has %zu bytes, and a ticket key has 80; openssl rand 80", path,
-		               len);
+		               "%s: has %zu bytes, and a ticket key has 80, not in base64; openssl "
+		               "rand 80",
+		               path, len);
 	else if (!fine)
 		(void)snprintf(reason, TLS_REASON_ROOM,
 		               "%s: everybody may read this ticket key; chmod o-r", path);

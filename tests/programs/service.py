@@ -457,7 +457,7 @@ class Service(harness.Checks):
         add(f'key = {self.nonsense}', f'{self.nonsense}: holds no private key{neither}')
         add(f'key = {self.cert}')
         add(f'ticket-keys = {self.nonsense}', f'{self.nonsense}: has 8 bytes, and a ticket key '
-            'has 80; openssl rand 80')
+            'has 80, not in base64; openssl rand 80')
         add('client-auth = optional')
         add(f'client-ca = {self.cert}')
         add(f'client-ca = {self.nonsense}', f'{self.nonsense}: holds no certificate')

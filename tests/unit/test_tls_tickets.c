@@ -220,11 +220,13 @@ START_TEST(a_file_that_is_no_key_is_refused)
 
 	(void)write_key(good, "good", 'g', KEY_LEN, 0600);
 	ck_assert_ptr_null(load(good, write_key(bad, "short", 's', KEY_LEN - 1, 0600)));
-	expect_refusal(bad, "has 79 bytes, and a ticket key has 80; openssl rand 80");
+	expect_refusal(bad,
+	               "has 79 bytes, and a ticket key has 80, not in base64; openssl rand 80");
 	ck_assert_ptr_null(load(write_key(bad, "long", 'l', KEY_LEN + 1, 0600), NULL));
-	expect_refusal(bad, "has 81 bytes, and a ticket key has 80; openssl rand 80");
+	expect_refusal(bad,
+	               "has 81 bytes, and a ticket key has 80, not in base64; openssl rand 80");
 	ck_assert_ptr_null(load(write_key(bad, "empty", 'e', 0, 0600), NULL));
-	expect_refusal(bad, "has 0 bytes, and a ticket key has 80; openssl rand 80");
+	expect_refusal(bad, "has 0 bytes, and a ticket key has 80, not in base64; openssl rand 80");
 	ck_assert_ptr_null(load(write_key(bad, "public", 'p', KEY_LEN, 0604), NULL));
 	expect_refusal(bad, "everybody may read this ticket key; chmod o-r");
 	ck_assert_int_eq(unlink(bad), 0);
