@@ -134,7 +134,7 @@ static bool tls_catalog_add_named(struct tls_catalog_maker *maker, const struct 
 	return credential != NULL && tls_catalog_add(maker, credential);
 }
 
-/* One that was found: if it is of no use the others are. */
+/* One that was found: if it is of no use the others are, and so is what was there before it. */
 static bool tls_catalog_try_found(struct tls_catalog_maker *maker, const char *cert,
                                   const char *key)
 {
@@ -144,6 +144,11 @@ static bool tls_catalog_try_found(struct tls_catalog_maker *maker, const char *c
 
 	if (credential != NULL)
 		return tls_catalog_add(maker, credential);
+	credential = tls_store_keep(maker->store, &source);
+	if (credential != NULL) {
+		tls_catalog_say(maker, cert, "not_renewed", why);
+		return tls_catalog_add(maker, credential);
+	}
 	maker->catalog->n_skipped++;
 	tls_catalog_say(maker, cert, "skipped", why);
 	return true;

@@ -228,3 +228,14 @@ struct tls_credential *tls_store_get(struct tls_store *store, const struct tls_s
 	free(staple);
 	return found;
 }
+
+struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source)
+{
+	struct tls_credential *old = tls_store_find(store->previous, source);
+	char reason[TLS_REASON_ROOM];
+
+	if (old == NULL)
+		return NULL;
+	store->n_kept++;
+	return tls_store_add(store, tls_credential_hold(old), reason);
+}

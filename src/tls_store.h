@@ -31,6 +31,10 @@ struct tls_source {
 struct tls_credential *tls_store_get(struct tls_store *store, const struct tls_source *source,
                                      char *reason);
 
+/* The one that the store before had of them, whatever the files are now. NULL: none, or no memory.
+ */
+struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source);
+
 /* What loads them; not after tls_store_settle(). */
 struct tls_loader *tls_store_loader(struct tls_store *store);
 

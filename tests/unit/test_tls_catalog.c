@@ -246,6 +246,40 @@ START_TEST(a_reload_loads_what_has_changed)
 }
 END_TEST
 
+/* With the one before, which is closed then. */
+static void open_it_again(void)
+{
+	struct catalog next;
+
+	ck_assert_msg(catalog_open(&next, &listener, &catalog, reason), "%s", reason);
+	catalog_close(&catalog);
+	catalog = next;
+}
+
+START_TEST(a_reload_takes_nothing_good_away_because_of_a_file_that_is_bad_now)
+{
+	char path[PATH_ROOM];
+
+	issue("a.pem", "DNS:x.test", 0, MONTH);
+	issue("b.pem", "DNS:y.test", 0, MONTH);
+	open_it();
+	issue("b.pem", "DNS:y.test", 1024, MONTH);
+	for (int i = 0; i < 2; i++) {
+		open_it_again();
+		expect("y.test", "b.pem", "none");
+		ck_assert_uint_eq(tls_catalog_count_skipped(catalog.catalog), 0);
+		expect_finding("b.pem", "not_renewed: ");
+	}
+	issue("b.pem", "DNS:z.test", 0, MONTH);
+	open_it_again();
+	expect("z.test", "b.pem", "none");
+	(void)snprintf(path, sizeof(path), "%s/b.pem", folder);
+	ck_assert_int_eq(unlink(path), 0);
+	open_it_again();
+	ck_assert_ptr_null(tls_catalog_find(catalog.catalog, "z.test"));
+}
+END_TEST
+
 static void set_up(void)
 {
 	char scratch[FOLDER_ROOM];
@@ -283,6 +317,7 @@ int main(void)
 	                    sizeof(odd) / sizeof(odd[0]));
 	tcase_add_test(tcase, what_clients_would_take_is_not_told);
 	tcase_add_test(tcase, a_reload_loads_what_has_changed);
+	tcase_add_test(tcase, a_reload_takes_nothing_good_away_because_of_a_file_that_is_bad_now);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
