@@ -17,6 +17,7 @@ struct target {
 	const struct address *address;
 	char *host;             /* of the server as it is written; NULL: none */
 	struct tls_memory *memory;      /* NULL: sessions are not resumed */
+	bool fails;             /* as of the last attempt */
 };
 
 struct backend {
@@ -136,6 +137,13 @@ const struct backend_config *backend_config(const struct backend *backend)
 	return backend->config;
 }
 
+/* The one after so many. */
+static struct target *backend_at(const struct backend *backend, const struct backend_search *search,
+                                 unsigned n_tried)
+{
+	return &backend->targets[(search->begin + n_tried) % backend->n_targets];
+}
+
 static const struct target *backend_next(struct backend *backend, struct backend_search *search)
 {
 	if (!search->begun && backend->config->balance == BALANCE_ROUND_ROBIN) {
@@ -143,7 +151,16 @@ static const struct target *backend_next(struct backend *backend, struct backend
 		backend->next = (backend->next + 1) % backend->n_targets;
 	}
 	search->begun = true;
-	return &backend->targets[(search->begin + search->n_tried) % backend->n_targets];
+	return backend_at(backend, search, search->n_tried);
+}
+
+bool backend_note(struct backend *backend, const struct backend_search *search, bool answers)
+{
+	struct target *target = backend_at(backend, search, search->n_tried - 1);
+	const bool is_news = target->fails == answers;
+
+	target->fails = !answers;
+	return is_news;
 }
 
 void backend_set_user_timeout(struct backend *backend, uint64_t timeout)

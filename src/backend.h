@@ -51,6 +51,12 @@ enum backend_attempt backend_connect(struct backend *backend, struct backend_sea
                                      struct tls_io *io, const char *alpn,
                                      const struct address **address, struct socket **sock);
 
+/*
+ * What came of the last attempt of a search. True: that is news of this address, which
+ * fails though it did not, or answers again; the first answer of all is none.
+ */
+bool backend_note(struct backend *backend, const struct backend_search *search, bool answers);
+
 /* For all connections from now on; see socket_set_user_timeout(). */
 void backend_set_user_timeout(struct backend *backend, uint64_t timeout);
 

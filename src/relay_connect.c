@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "relay_impl.h"
 
@@ -48,11 +49,32 @@ static bool relay_watch_backend(struct relay *relay)
 	return false;
 }
 
+static struct backend *relay_backend(const struct relay *relay)
+{
+	const struct tls_facts *client = socket_tls_facts(relay->client);
+
+	return listener_backend(relay->listener, client != NULL ? client->route : 0);
+}
+
+/* What we lack ourselves says nothing about a server. */
+static bool relay_is_servers_fault(const char *refusal)
+{
+	return strncmp(refusal, "out_of_", strlen("out_of_")) != 0;
+}
+
+/* The one that was tried last does not do. */
+static void relay_note_failure(struct relay *relay, const char *refusal)
+{
+	relay->refusal = refusal;
+	if (relay_is_servers_fault(refusal) &&
+	    backend_note(relay_backend(relay), &relay->search, false))
+		relay_log_server_news(relay, refusal);
+}
+
 static enum relay_verdict relay_try_next(struct relay *relay)
 {
 	const struct tls_facts *client = socket_tls_facts(relay->client);
-	struct backend *backend =
-		listener_backend(relay->listener, client != NULL ? client->route : 0);
+	struct backend *backend = relay_backend(relay);
 
 	relay->hello = false;
 	for (;;) {
@@ -68,7 +90,9 @@ static enum relay_verdict relay_try_next(struct relay *relay)
 			relay->refusal = "busy";
 			relay_look_again(relay);
 			return RELAY_WAITS;
-		case BACKEND_FAILED:    relay->refusal = relay_reason_of_errno(errno); continue;
+		case BACKEND_FAILED:
+			relay_note_failure(relay, relay_reason_of_errno(errno));
+			continue;
 		case BACKEND_EXHAUSTED: return relay_refuse(relay);
 		}
 		abort();
@@ -97,6 +121,13 @@ static enum relay_verdict relay_give_up_server(struct relay *relay, const char *
 	return relay_move_on(relay);
 }
 
+static enum relay_verdict relay_fail_connection(struct relay *relay, const char *refusal)
+{
+	relay_note_failure(relay, refusal);
+	return relay_give_up_server(relay, refusal);
+}
+
+/* Which has a line of its own in the log, and may be the client's doing: by its alpn. */
 static enum relay_verdict relay_fail_backend_tls(struct relay *relay)
 {
 	return relay_give_up_server(
@@ -108,10 +139,11 @@ enum relay_verdict relay_connect_expire(struct relay *relay)
 	/* A Unix socket whose backlog stays full: nothing was ever begun. */
 	if (relay->backend == NULL) {
 		relay->search.n_tried++;
+		relay_note_failure(relay, relay->refusal);
 		return relay_move_on(relay);
 	}
 	if (!relay->hello)
-		return relay_give_up_server(relay, "connect_timeout");
+		return relay_fail_connection(relay, "connect_timeout");
 	socket_set_ending(relay->backend, (struct ending){ ENDING_TIMEOUT, "handshake" });
 	return relay_fail_backend_tls(relay);
 }
@@ -127,6 +159,8 @@ static void relay_join(struct relay *relay)
 	relay->down = (struct flow){ .source = relay->backend,
 		                     .sink = relay->client,
 		                     .pass_truncation = pass_truncation };
+	if (backend_note(relay_backend(relay), &relay->search, true))
+		relay_log_server_news(relay, NULL);
 	relay_enter(relay, RELAY_CARRYING);
 	if (observer->relay_begins != NULL)
 		observer->relay_begins(observer->arg, relay);
@@ -145,7 +179,7 @@ enum relay_verdict relay_connect_turn(struct relay *relay)
 		switch (socket_connected(relay->backend)) {
 		case IO_WAIT: return RELAY_WAITS;
 		case IO_ENDED:
-			return relay_give_up_server(
+			return relay_fail_connection(
 				relay, relay_reason_of_errno(socket_error(relay->backend)));
 		case IO_DONE: relay->hello = true; relay->since = poller_now();
 		}

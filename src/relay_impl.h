@@ -53,6 +53,8 @@ void relay_part_now(struct relay *relay);
 
 /* relay_log.c */
 void relay_log_end(const struct relay *relay);
+/* A server fails that did not (why), or answers again (NULL). */
+void relay_log_server_news(const struct relay *relay, const char *failure);
 void relay_log_truncation(const struct relay *relay, enum side side);
 /* Counts it as well. Returns the cause, as it is written. */
 const char *relay_log_handshake(const struct relay *relay, enum side side, struct ending ending);

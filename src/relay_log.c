@@ -148,6 +148,8 @@ void relay_log_end(const struct relay *relay)
 	relay_log_origin(&line, relay);
 	relay_log_peer(&line, "client", relay);
 	relay_log_server(&line, "backend", relay);
+	if (relay->search.n_tried > 1)
+		log_number(&line, "tried", relay->search.n_tried);
 	relay_log_tls(&line, relay);
 	relay_log_bytes(&line, relay);
 	log_text(&line, "first", relay_first_name(relay));
@@ -159,6 +161,21 @@ void relay_log_end(const struct relay *relay)
 		log_flag(&line, "down-told", false);
 	log_text(&line, "reason", lack);
 	log_duration(&line, "duration", poller_now() - relay->started);
+	log_end(&line);
+}
+
+void relay_log_server_news(const struct relay *relay, const char *failure)
+{
+	struct worker *worker = relay->worker;
+	struct log_line line;
+
+	if (!worker_may_log(worker, &worker->server_news))
+		return;
+	log_begin(&line, failure != NULL ? LEVEL_WARNING : LEVEL_INFO, "server");
+	log_text(&line, "listener", listener_config(relay->listener)->name);
+	relay_log_server(&line, "backend", relay);
+	log_text(&line, "state", failure != NULL ? "failed" : "answers");
+	log_text(&line, "reason", failure);
 	log_end(&line);
 }
 

@@ -50,6 +50,7 @@ static void worker_on_limits(void *arg)
 
 	worker_say_suppressed("truncation", NULL, &worker->truncations);
 	worker_say_suppressed("refused", NULL, &worker->refusals);
+	worker_say_suppressed("server", NULL, &worker->server_news);
 	for (enum side side = SIDE_CLIENT; side < SIDES; side++)
 		worker_say_suppressed("handshake", side_word(side), &worker->handshakes[side]);
 }

@@ -101,6 +101,7 @@ struct worker {
 	uint64_t spread_debt; /* parts of relays that are due to be ended */
 	struct log_limit truncations; /* lines of the last second */
 	struct log_limit refusals;
+	struct log_limit server_news;
 	struct log_limit handshakes[SIDES]; /* clients must not drive out what is said of servers */
 	struct alarm limits_alarm; /* says what was suppressed */
 	struct counters counters;

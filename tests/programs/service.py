@@ -243,6 +243,30 @@ class Service(harness.Checks):
         refused = self.adieu.wait('relay', backend_end='refused:busy')[0]
         self.assertGreaterEqual(float(refused['duration']), 0.6)
 
+    def test_a_server_that_fails_and_one_that_answers_again_are_told_once(self):
+        closed = socket.create_server(('127.0.0.1', 0))
+        address = closed.getsockname()
+        closed.close()
+        self.adieu = self.start('[global]\nworkers = 1\n', self.plain_listener('a', 'both'),
+                                '[backend:both]\nbalance = first\nserver = 127.0.0.1:%d\n'
+                                'server = %s\n' % (address[1], self.backend.address))
+        for _ in range(3):
+            self.end(self.served('a'))
+        failing = '127.0.0.1:%d' % address[1]
+        [said] = self.adieu.found('server', {})
+        self.assertEqual((said['level'], said['backend'], said['state'], said['reason']),
+                         ('warning', failing, 'failed', 'connection_refused'))
+        for event in self.adieu.wait('relay', count=3):
+            self.assertEqual((event['tried'], event['backend-end']), ('2', 'fin'))
+        with socket.create_server(address) as server:
+            server.settimeout(harness.PATIENCE)
+            client = self.connect('a')
+            server.accept()[0].close()
+            self.assertEqual(client.recv(1), b'')
+        said = self.adieu.wait('server', count=2)[1]
+        self.assertEqual((said['level'], said['backend'], said['state']),
+                         ('info', failing, 'answers'))
+
     def keep(self, client, n):
         """Busy: n times a tenth of a second, and an exchange."""
         client.settimeout(0.1)
