@@ -81,6 +81,13 @@ static const char *address_parse_any(uint16_t port, enum address_use use, struct
 	return address_one(&address, list, n);
 }
 
+bool address_is_loopback(const struct address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return ntohl(address->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address->in6.sin6_addr);
+}
+
 bool address_equal(const struct address *a, const struct address *b)
 {
 	if (a->any.sa_family != b->any.sa_family)

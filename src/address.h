@@ -59,6 +59,9 @@ const char *address_text(const struct sockaddr *sa, socklen_t len,
                          char room[static ADDRESS_TEXT_ROOM]);
 
 /* True when both name the same endpoint: family, address and port or path. */
+/* 127.0.0.0/8 or ::1. */
+bool address_is_loopback(const struct address *address);
+
 bool address_equal(const struct address *a, const struct address *b);
 
 #endif

@@ -312,8 +312,52 @@ static bool check_is_used(const struct config *config, const char *backend)
 	return false;
 }
 
+/* Whoever connects to server may come to bind. Of a port 0 nobody knows yet. */
+static bool check_leads_to(const struct address *server, const struct address *bind)
+{
+	struct address same = *server;
+
+	if (address_equal(server, bind))
+		return true;
+	if (bind->any.sa_family == AF_INET6 && bind->dual_stack && address_is_loopback(server)) {
+		same = *bind;
+		same.in6.sin6_port = server->any.sa_family == AF_INET ? server->in.sin_port
+		                                                      : server->in6.sin6_port;
+	} else if (bind->any.sa_family == AF_INET && address_is_loopback(server)) {
+		same.in.sin_addr.s_addr = INADDR_ANY;
+	}
+	return address_equal(&same, bind);
+}
+
+static bool check_is_its_own(const struct listener_config *listener,
+                             const struct backend_config *backend)
+{
+	for (size_t i = 0; backend != NULL && i < backend->n_servers; i++)
+		for (size_t k = 0; k < backend->servers[i].n_addresses; k++)
+			for (size_t n = 0; n < listener->n_binds; n++)
+				if (check_leads_to(&backend->servers[i].addresses[k],
+				                   &listener->binds[n]))
+					return true;
+	return false;
+}
+
+static void check_loops(struct draft *draft, const struct config *config)
+{
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const struct listener_config *listener = config->listeners[i];
+		const struct draft_section *section =
+			draft_find_named(draft, "listener", listener->name);
+
+		if (check_is_its_own(listener, listener->backend))
+			draft_fail(draft, section->line,
+			           "[%s]: is its own backend: each connection would make another",
+			           section->title);
+	}
+}
+
 void config_check_use(struct draft *draft, const struct config *config)
 {
+	check_loops(draft, config);
 	for (size_t i = 0; i < draft->n_sections; i++) {
 		const struct draft_section *section = &draft->sections[i];
 

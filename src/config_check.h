@@ -25,7 +25,10 @@ void config_check_versions(struct draft *draft, const struct draft_section *sect
  */
 void config_check_lists(struct draft *draft, const struct draft_section *section);
 
-/* Warns of backends that nobody uses. A route without listeners is an error already. */
+/*
+ * Refuses listeners that are their own backend, and warns of backends that nobody uses.
+ * A route without listeners is an error already.
+ */
 void config_check_use(struct draft *draft, const struct config *config);
 
 void config_check_backend(struct draft *draft, const struct draft_section *section,

@@ -44,6 +44,17 @@ static const struct {
 	{ "# nothing\n", "f: there is no [listener:NAME]\n" },
 	{ "[global]\nworkers\n" PLAIN,
 	  "f:2: a line is \"key = value\", \"[section]\" or a comment\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 127.0.0.1:9\nbackend = 127.0.0.1:9\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
+	{ "[listener:a]\nmode = tcp\nbind = :9\nbackend = [::1]:9\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
+	{ "[listener:a]\nmode = tcp\nbind = :9\nbackend = b\n"
+	  "[backend:b]\nserver = 127.0.0.2:8, 127.0.0.2:9\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
+	{ "[listener:a]\nmode = tcp\nbind = 0.0.0.0:9\nbackend = 127.0.0.1:9\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
+	{ "[listener:a]\nmode = tcp\nbind = unix:/a\nbackend = unix:/a\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
 	{ "[golbal]\n" PLAIN, "f:1: [golbal]: unknown section; is [global] meant?\n" },
 	{ "[frontend:x]\n" PLAIN,
 	  "f:1: [frontend:x]: unknown section; there are [global], [defaults], [listener:NAME], "
