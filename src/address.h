@@ -58,10 +58,10 @@ const char *address_parse(const char *text, enum address_use use, struct address
 const char *address_text(const struct sockaddr *sa, socklen_t len,
                          char room[static ADDRESS_TEXT_ROOM]);
 
-/* True when both name the same endpoint: family, address and port or path. */
 /* 127.0.0.0/8 or ::1. */
 bool address_is_loopback(const struct address *address);
 
+/* True when both name the same endpoint: family, address and port or path. */
 bool address_equal(const struct address *a, const struct address *b);
 
 #endif
