@@ -64,6 +64,11 @@ struct daemon {
 	enum worker_command told;
 };
 
+/* ---- daemon_readable.c ---- */
+
+/* With `user`: warns of each file that a reload will not be able to read. */
+void daemon_warn_of_unreadable(const struct daemon *daemon);
+
 /* ---- daemon_reload.c ---- */
 
 /*

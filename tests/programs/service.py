@@ -413,7 +413,10 @@ class Service(harness.Checks):
             self.assertNotIn('0', status['Groups'].split())
             for key in 'CapEff', 'CapPrm', 'CapInh', 'CapAmb':
                 self.assertEqual(int(status[key], 16), 0, key)
-        # And what only root may read it does not read any more.
+        # And what only root may read it does not read any more, as it said.
+        self.assertEqual([(event['file'], event['reason']) for event
+                          in self.adieu.wait('unreadable')],
+                         [(self.key, 'Permission denied')])
         os.utime(self.key, ns=(1, 1))
         self.adieu.process.send_signal(signal.SIGHUP)
         [said] = self.adieu.wait('reload', result='failed')
