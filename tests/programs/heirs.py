@@ -111,10 +111,11 @@ class Late(upgrade.Checks):
         self.upgrade()
 
     def test_one_that_is_told_to_end_before_it_serves_leaves_all_as_it_was(self):
-        self.adieu = self.start(self.listener('a', self.backend.address))
+        self.start_with_pipe('off')
         heir = self.ask()
-        # Now it is not told that it may.
+        # It will not be told that it may.
         self.adieu.process.send_signal(signal.SIGSTOP)
+        harness.wait_until(self.feed, 'it to read')
         harness.wait_until(lambda: self.has_workers(heir), 'it to ask')
         os.kill(heir, signal.SIGTERM)
         self.adieu.process.send_signal(signal.SIGCONT)
@@ -122,6 +123,7 @@ class Late(upgrade.Checks):
         self.assertIn('was told to end before it served', said['reason'])
         self.expect_end(heir)
         self.expect_echo(self.connect())
+        self.unblock()
         self.upgrade()
 
     @staticmethod
