@@ -159,6 +159,29 @@ class Reload(harness.Checks):
             self.assertEqual(self.adieu.wait('relay', count=n + 1)[n]['backend'],
                              backend.address)
 
+    def test_who_came_before_the_buffer_was_made_smaller_fills_it_as_before(self):
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        config = ('[global]\nworkers = 1\n' +
+                  self.listener('a', '127.0.0.1:%d' % server.getsockname()[1]))
+        self.adieu = self.start('[defaults]\nbuffer-size = 1m\n', config)
+        client = self.connect('a')
+        backend = server.accept()[0]
+        self.addCleanup(backend.close)
+        self.reload('[defaults]\nbuffer-size = 16k\n', config)
+        # It is one for all of a worker's relays, and this one's turns are as large as they were.
+        for sender, receiver in (client, backend), (backend, client):
+            receiver.settimeout(harness.PATIENCE)
+            data = os.urandom(8 << 20)
+            thread = threading.Thread(target=sender.sendall, args=[data])
+            thread.start()
+            got = harness.receive_exactly(receiver, len(data))
+            thread.join()
+            self.assertTrue(got == data, 'it did not arrive as it is')
+        backend.shutdown(socket.SHUT_WR)
+        self.expect_good_end(client)
+        self.adieu.wait('relay', **harness.CLEAN)
+
     def test_what_takes_a_restart_is_said(self):
         config = self.plain_listener('a', self.backend.address)
         self.adieu = self.start('[global]\nworkers = 1\n', config)
