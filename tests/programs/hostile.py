@@ -97,6 +97,48 @@ class Hostile(harness.Checks):
         self.assertEqual((counted['cause'], counted['failed']), ('plain_http', str(many)))
         self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], str(many))
 
+    def secure(self, address):
+        plain = socket.create_connection(address, harness.PATIENCE)
+        self.addCleanup(plain.close)
+        client = self.context.wrap_socket(plain, server_hostname='localhost')
+        self.addCleanup(client.close)
+        return client
+
+    def test_every_way_to_end_is_counted_as_what_it_is(self):
+        brief = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(brief.close)
+        backend = harness.EchoBackend()
+        self.addCleanup(backend.stop)
+        self.context = ssl.create_default_context(cafile=self.cert)
+        adieu = self.start(self.listener('brief', '127.0.0.1:%d' % brief.getsockname()[1]),
+                           self.listener('echo', backend.address))
+        # It hears the close_notify, says no such thing, and ends.
+        client = self.secure(adieu.address('brief'))
+        with brief.accept()[0] as inner:
+            inner.sendall(b'all')
+            inner.shutdown(socket.SHUT_WR)
+            self.assertEqual((client.recv(3), client.recv(1)), (b'all', b''))
+            client.shutdown(socket.SHUT_WR)
+            with self.assertRaises(ConnectionResetError):
+                inner.recv(1)
+        adieu.wait('relay', client_end='unanswered', backend_end='fin')
+        # Nobody has said one before it ends.
+        for _ in range(2):
+            client = self.secure(adieu.address('echo'))
+            client.sendall(b'half')
+            self.assertEqual(harness.receive_exactly(client, 4), b'half')
+            client.shutdown(socket.SHUT_WR)
+        adieu.wait('relay', count=2, client_end='truncated')
+        for _ in range(3):
+            self.secure(adieu.address('echo')).unwrap().close()
+        adieu.wait('relay', count=3, **harness.CLEAN)
+        self.assertIsNone(adieu.stop())
+        stop, = adieu.found('stop', {})
+        counted = {key: stop[key] for key in ('accepted', 'relays', 'clean', 'aborted',
+                                              'truncated', 'unanswered')}
+        self.assertEqual(counted, {'accepted': '6', 'relays': '6', 'clean': '3', 'aborted': '3',
+                                   'truncated': '2', 'unanswered': '1'})
+
     def test_a_hello_that_does_not_end_costs_no_backend_and_times_out(self):
         server, backend = self.serve_once(b'')
         self.adieu = self.start('[defaults]\nhandshake-timeout = 500ms\n',
