@@ -97,6 +97,32 @@ class Hostile(harness.Checks):
         self.assertEqual((counted['cause'], counted['failed']), ('plain_http', str(many)))
         self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], str(many))
 
+    def test_a_server_that_rejects_us_after_the_handshake_is_no_failure_of_a_client(self):
+        demanding = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.cert)
+        demanding.load_cert_chain(self.cert, self.key)
+        demanding.minimum_version = ssl.TLSVersion.TLSv1_3
+        demanding.verify_mode = ssl.CERT_REQUIRED
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        server.settimeout(harness.PATIENCE)
+        adieu = self.start(self.plain_listener('a', 'demanding'), self.tls_backend(
+            'demanding', '127.0.0.1:%d' % server.getsockname()[1]))
+        with socket.create_connection(adieu.address('a'), harness.PATIENCE) as client:
+            inner = server.accept()[0]
+            inner.settimeout(harness.PATIENCE)
+            with demanding.wrap_socket(inner, server_side=True,
+                                       do_handshake_on_connect=False) as inner:
+                with self.assertRaises(ssl.SSLError):
+                    inner.do_handshake()
+                with self.assertRaises(ConnectionResetError):
+                    client.recv(1)
+        # For adieu it was over before, in TLS 1.3: a relay has begun, and is cut.
+        adieu.wait('relay', backend_end='alert:certificate_required')
+        adieu.wait('handshake', side='backend',
+                   cause='backend_rejects_our_cert:certificate_required')
+        self.assertIsNone(adieu.stop())
+        self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], '0')
+
     def secure(self, address):
         plain = socket.create_connection(address, harness.PATIENCE)
         self.addCleanup(plain.close)
