@@ -97,6 +97,36 @@ class Hostile(harness.Checks):
         self.assertEqual((counted['cause'], counted['failed']), ('plain_http', str(many)))
         self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], str(many))
 
+    def test_failed_handshakes_with_a_server_are_counted_by_themselves(self):
+        many = 300
+        server = socket.create_server(('127.0.0.1', 0), backlog=many)
+        self.addCleanup(server.close)
+        adieu = self.start('[global]\nworkers = 1\n', self.plain_listener('a', 'wrong'),
+                           self.tls_backend('wrong', '127.0.0.1:%d' % server.getsockname()[1]))
+        server.settimeout(harness.PATIENCE)
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(socket.create_connection(adieu.address('a')))
+                       for _ in range(many)]
+            inner = [stack.enter_context(server.accept()[0]) for _ in range(many)]
+            # All of them have said hello before the first is answered: they fail at once.
+            for peer in inner:
+                peer.settimeout(harness.PATIENCE)
+                self.assertTrue(peer.recv(65536))
+            for peer in inner:
+                peer.sendall(b'HTTP/1.1 400 Bad Request\r\n\r\n')
+            for client in clients:
+                client.settimeout(harness.PATIENCE)
+                with self.assertRaises(ConnectionResetError):
+                    client.recv(1)
+        self.assertIsNone(adieu.stop())
+        lines = adieu.found('handshake', {'side': 'backend', 'cause': 'not_tls'})
+        suppressed = adieu.found('handshake', {'level': 'warning', 'side': 'backend'})
+        self.assertLess(len(lines), many)
+        self.assertEqual(len(lines) + sum(int(line['suppressed']) for line in suppressed), many)
+        counted, = adieu.found('handshakes', {})
+        self.assertEqual((counted['side'], counted['failed']), ('backend', str(many)))
+        self.assertEqual(adieu.found('stop', {})[0]['handshakes-failed'], '0')
+
     def test_a_server_that_rejects_us_after_the_handshake_is_no_failure_of_a_client(self):
         demanding = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.cert)
         demanding.load_cert_chain(self.cert, self.key)
