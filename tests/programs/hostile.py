@@ -195,6 +195,23 @@ class Hostile(harness.Checks):
         self.assertEqual(counted, {'accepted': '6', 'relays': '6', 'clean': '3', 'aborted': '3',
                                    'truncated': '2', 'unanswered': '1'})
 
+    def test_what_was_suppressed_last_is_told_before_the_end(self):
+        many = 300
+        backend = harness.EchoBackend()
+        self.addCleanup(backend.stop)
+        self.context = ssl.create_default_context(cafile=self.cert)
+        adieu = self.start('[global]\nworkers = 1\n', self.listener('a', backend.address))
+        clients = [self.secure(adieu.address('a')) for _ in range(many)]
+        for client in clients:
+            client.shutdown(socket.SHUT_WR)
+        # They are told of once a second, and there is none left.
+        self.assertIsNone(adieu.stop())
+        lines = adieu.found('truncation', {'side': 'client'})
+        suppressed = [line for line in adieu.found('truncation', {}) if 'suppressed' in line]
+        self.assertLess(len(lines), many)
+        self.assertEqual(len(lines) + sum(int(line['suppressed']) for line in suppressed), many)
+        self.assertEqual(adieu.found('stop', {})[0]['truncated'], str(many))
+
     def test_a_hello_that_does_not_end_costs_no_backend_and_times_out(self):
         server, backend = self.serve_once(b'')
         self.adieu = self.start('[defaults]\nhandshake-timeout = 500ms\n',
