@@ -266,6 +266,38 @@ START_TEST(a_session_that_the_server_has_forgotten_is_no_failure)
 }
 END_TEST
 
+/* It may be the session that the server cannot bear: whoever comes next begins anew. */
+static void expect_failure(const char *listener, const void *said, size_t len, const char *cause)
+{
+	struct scene *scene = begin(0, listener);
+
+	scene_connect(scene);
+	door_set_setup(stage_tls_door(), &(struct peer_setup){ 0 });
+	scene->backend = door_accept(stage_tls_door());
+	peer_raw(scene->backend, said, len);
+	peer_fin(scene->backend);
+	peer_expect(scene->client, "rst");
+	(void)daemon_expect_log(stage_daemon(), "event=relay client=%s backend-end=refused:%s",
+	                        peer_name(scene->client), cause);
+}
+
+START_TEST(a_session_is_not_tried_again_after_a_handshake_that_failed)
+{
+	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, SSL_AD_HANDSHAKE_FAILURE };
+	SSL_CTX *tls = generous_tls();
+
+	(void)is_resumed("named", tls);
+	ck_assert(is_resumed("named", tls));
+	expect_failure("named", alert, sizeof(alert), "alert:handshake_failure");
+	ck_assert(!is_resumed("named", tls));
+	ck_assert(is_resumed("named", tls));
+	/* After an alert OpenSSL would not resume it either; a server that just ends is for us. */
+	expect_failure("named", "", 0, "closed");
+	ck_assert(!is_resumed("named", tls));
+	SSL_CTX_free(tls);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("backend_tls");
@@ -278,6 +310,7 @@ int main(void)
 	tcase_add_test(tcase, an_old_version_may_be_too_old);
 	tcase_add_test(tcase, the_last_session_is_resumed);
 	tcase_add_test(tcase, a_session_that_the_server_has_forgotten_is_no_failure);
+	tcase_add_test(tcase, a_session_is_not_tried_again_after_a_handshake_that_failed);
 	scene_last(tcase);
 	return scene_run(suite);
 }
