@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -22,6 +23,7 @@
 #include "folder.h"
 #include "listener.h"
 #include "quota.h"
+#include "socket_impl.h"
 #include "suite.h"
 #include "tls_certificate.h"
 #include "worker.h"
@@ -345,6 +347,32 @@ static void say_to_backend(void)
 	ck_assert_int_eq(seen(client_of_backend), 3);
 }
 
+/* Of the relay's own connection to the backend. */
+static int backend_option(int level, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	ck_assert_int_eq(getsockopt(the_relay()->backend->fd, level, option, &value, &len), 0);
+	return value;
+}
+
+START_TEST(a_backend_is_probed_once_the_visit_is_not_short)
+{
+	listener.keepalive = 77000;
+	begin(&stops[2]);
+	ck_assert_int_eq(backend_option(SOL_SOCKET, SO_KEEPALIVE), 0);
+	for (int i = 0; i < 8; i++)
+		say_to_backend();
+	ck_assert_int_eq(backend_option(SOL_SOCKET, SO_KEEPALIVE), 1);
+	ck_assert_int_eq(backend_option(IPPROTO_TCP, TCP_KEEPIDLE), 77);
+	worker_free(worker);
+	log_close();
+	end();
+	listener.keepalive = 0;
+}
+END_TEST
+
 START_TEST(whoever_talks_on_is_no_short_visit)
 {
 	begin(&stops[2]);
@@ -405,6 +433,7 @@ int main(void)
 	                    STOPS);
 	tcase_add_loop_test(tcase, a_worker_that_ends_aborts_what_it_still_has, 0, STOPS);
 	tcase_add_test(tcase, a_relay_that_ended_well_is_over_at_once);
+	tcase_add_test(tcase, a_backend_is_probed_once_the_visit_is_not_short);
 	tcase_add_test(tcase, whoever_talks_on_is_no_short_visit);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
