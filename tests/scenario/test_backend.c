@@ -27,7 +27,11 @@ static void open_stage(void)
 			"[backend:spare]\nserver = CLOSED_BACKEND\nserver = PLAIN_BACKEND\n"
 			"[listener:none]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = none\n"
 			"[backend:none]\nserver = CLOSED_BACKEND\n"
-			"server = unix:FOLDER/nobody.sock\n",
+			"server = unix:FOLDER/nobody.sock\n"
+			"[listener:half]\nmode = tcp\nbind = 127.0.0.1:0\nbackend = half\n"
+			"[backend:half]\nbalance = first\nserver = TLS_BACKEND\n"
+			"server = CLOSED_BACKEND\ntls = yes\nca = FOLDER/ca.pem\n"
+			"server-name = backend.test\n",
 	});
 }
 
@@ -153,12 +157,13 @@ START_TEST(a_backend_that_stalls_in_its_handshake_has_a_timer)
 }
 END_TEST
 
+static const uint8_t handshake_failure[] = { 21, 3, 3, 0, 2, 2, SSL_AD_HANDSHAKE_FAILURE };
+
 START_TEST(a_backend_that_sends_an_alert_is_refused)
 {
-	static const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, SSL_AD_HANDSHAKE_FAILURE };
 	struct scene *scene = let_in(_i, &(struct peer_setup){ 0 });
 
-	peer_raw(scene->backend, alert, sizeof(alert));
+	peer_raw(scene->backend, handshake_failure, sizeof(handshake_failure));
 	expect_tls_refusal(scene, "alert:handshake_failure");
 }
 END_TEST
@@ -220,6 +225,20 @@ START_TEST(servers_are_tried_in_turn)
 }
 END_TEST
 
+/* With the next server everything begins anew: first it has to be there. */
+START_TEST(a_server_that_is_not_there_has_no_handshake_after_one_that_had)
+{
+	struct peer *client = connect_to("half", NULL);
+	struct peer *backend;
+
+	door_set_setup(stage_tls_door(), &(struct peer_setup){ 0 });
+	backend = door_accept(stage_tls_door());
+	peer_raw(backend, handshake_failure, sizeof(handshake_failure));
+	expect_refusal(client, "connection_refused");
+	ck_assert_uint_eq(daemon_count_log(stage_daemon(), "event=handshake side=backend"), 1);
+}
+END_TEST
+
 START_TEST(the_last_of_several_refusals_is_told)
 {
 	expect_refusal(connect_to("none", NULL), "*");
@@ -264,6 +283,7 @@ int main(void)
 	                    TLS_BACKENDS);
 	tcase_add_loop_test(tcase, a_backend_with_another_name_is_refused, 0, TLS_BACKENDS);
 	tcase_add_test(tcase, servers_are_tried_in_turn);
+	tcase_add_test(tcase, a_server_that_is_not_there_has_no_handshake_after_one_that_had);
 	tcase_add_test(tcase, the_last_of_several_refusals_is_told);
 	tcase_add_loop_test(tcase, nothing_is_lost_of_a_request_that_came_before_the_backend, 0,
 	                    CASTINGS_CLIENT);
