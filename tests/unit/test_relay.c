@@ -373,6 +373,19 @@ START_TEST(a_backend_is_probed_once_the_visit_is_not_short)
 }
 END_TEST
 
+/* Not every kernel lets tests/programs/service.py look at a running one. */
+START_TEST(a_backend_is_given_up_as_soon_as_a_client)
+{
+	listener.user_timeout = 12500;
+	begin(&stops[2]);
+	ck_assert_int_eq(backend_option(IPPROTO_TCP, TCP_USER_TIMEOUT), 12500);
+	worker_free(worker);
+	log_close();
+	end();
+	listener.user_timeout = 0;
+}
+END_TEST
+
 START_TEST(whoever_talks_on_is_no_short_visit)
 {
 	begin(&stops[2]);
@@ -434,6 +447,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_worker_that_ends_aborts_what_it_still_has, 0, STOPS);
 	tcase_add_test(tcase, a_relay_that_ended_well_is_over_at_once);
 	tcase_add_test(tcase, a_backend_is_probed_once_the_visit_is_not_short);
+	tcase_add_test(tcase, a_backend_is_given_up_as_soon_as_a_client);
 	tcase_add_test(tcase, whoever_talks_on_is_no_short_visit);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
