@@ -174,6 +174,21 @@ START_TEST(of_one_who_had_ended_well_leaves_nobody_to_answer_to)
 }
 END_TEST
 
+/* Nobody reads from it any more, and nothing is to be sent to it that would tell. */
+START_TEST(of_one_who_had_ended_well_is_told_to_one_who_is_silent)
+{
+	struct scene *scene = scene_open(&casting_any[_i]);
+
+	peer_send(scene->actor, 20);
+	peer_end(scene->actor);
+	peer_expect(scene->other, "data:20 end");
+	peer_rst(scene->actor);
+	peer_expect(scene->other, "data:20 end rst");
+	(void)scene_expect_relay(scene,
+	                         "actor-end=end other-end=sink-gone first=actor actor-sent=20");
+}
+END_TEST
+
 START_TEST(an_answer_before_a_reset_arrives_though_the_upload_goes_on)
 {
 	struct scene *scene = scene_open(&casting_any[_i]);
@@ -298,6 +313,8 @@ int main(void)
 	scene_last(tcase);
 	tcase = scene_case(suite, "close-timeout is short", open_impatient_stage);
 	tcase_add_loop_test(tcase, of_one_who_had_ended_well_leaves_nobody_to_answer_to, 0,
+	                    CASTINGS);
+	tcase_add_loop_test(tcase, of_one_who_had_ended_well_is_told_to_one_who_is_silent, 0,
 	                    CASTINGS);
 	scene_last(tcase);
 	tcase = scene_case(suite, "close-timeout is long", open_patient_stage);
