@@ -112,6 +112,29 @@ START_TEST(fast_is_not_before_a_slow_client_has_it_all)
 }
 END_TEST
 
+START_TEST(fast_is_not_before_a_slow_backend_has_it_all)
+{
+	struct scene *scene = scene_begin(&casting_tls_client[_i]);
+
+	scene->backend_setup.receive_buffer = 16384;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->backend);
+	peer_send(scene->client, TOO_MUCH);
+	peer_end(scene->client);
+	peer_wait_stuck(scene->client);
+	/* Until the client's last word is with us, behind more than we can pass on. */
+	peer_resume(scene->backend);
+	peer_wait_sent(scene->client);
+	peer_pause(scene->backend);
+	peer_end(scene->backend);
+	peer_expect(scene->client, "end");
+	peer_resume(scene->backend);
+	peer_expect(scene->backend, "data:%d end", TOO_MUCH);
+	(void)scene_expect_relay(scene, "client-end=close_notify other-end=end up=%d", TOO_MUCH);
+}
+END_TEST
+
 START_TEST(fast_does_not_hurry_a_client_that_has_ended)
 {
 	struct scene *scene = scene_open(&casting_tls_client[_i]);
@@ -291,6 +314,8 @@ int main(void)
 	scene_last(wait);
 	tcase_add_loop_test(fast, fast_means_once_the_end_is_acknowledged, 0, CASTINGS_TLS_CLIENT);
 	tcase_add_loop_test(fast, fast_is_not_before_a_slow_client_has_it_all, 0,
+	                    CASTINGS_TLS_CLIENT);
+	tcase_add_loop_test(fast, fast_is_not_before_a_slow_backend_has_it_all, 0,
 	                    CASTINGS_TLS_CLIENT);
 	tcase_add_loop_test(fast, fast_does_not_hurry_a_client_that_has_ended, 0,
 	                    CASTINGS_TLS_CLIENT);
