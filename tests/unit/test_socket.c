@@ -427,6 +427,19 @@ START_TEST(an_abort_is_the_end_that_a_unix_socket_has)
 }
 END_TEST
 
+/* It closed over what it had not read, and EPIPE says nothing of that. */
+START_TEST(a_unix_peer_that_closes_over_unread_input_resets)
+{
+	plain_pair_meet(WIRE_UNIX);
+	ck_assert_int_eq(socket_send(plain.sock, "x", 1, false), IO_DONE);
+	plain_pair_leave();
+	plain_pair_await();
+	ck_assert_int_eq(socket_send(plain.sock, "y", 1, false), IO_ENDED);
+	ck_assert_uint_eq(plain_pair_receive(), 0);
+	ck_assert_int_eq(plain_pair_ending(), ENDING_RESET);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("socket");
@@ -462,6 +475,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_connection_is_one_once_the_kernel_says_so, 0, 2);
 	tcase_add_test(tcase, a_loss_is_known_before_what_it_left_is_read);
 	tcase_add_test(tcase, an_abort_is_the_end_that_a_unix_socket_has);
+	tcase_add_test(tcase, a_unix_peer_that_closes_over_unread_input_resets);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }
