@@ -9,7 +9,11 @@
 #include "pump.h"
 #include "scene.h"
 
-enum { LARGE = 4 << 20, A_WHILE_MS = 1200 };
+enum {
+	LARGE = 4 << 20,
+	A_WHILE_MS = 1200,
+	CLOSE_MS = 400, /* the close-timeout of open_closing_stage() */
+};
 
 static void open_idle_stage(void)
 {
@@ -48,6 +52,14 @@ static void let_pass(long ms)
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	(void)pump_until(pause_is_over, &until);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 START_TEST(an_idle_relay_is_aborted)
@@ -189,6 +201,30 @@ START_TEST(an_abort_waits_for_a_slow_reader_so_long_and_no_longer)
 }
 END_TEST
 
+/* However long it had been slow before. */
+START_TEST(a_slow_reader_has_its_time_from_the_abort_on)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+	uint64_t before;
+
+	scene->client_setup.receive_buffer = scene->casting->client_acts ? 0 : 16384;
+	scene->backend_setup.receive_buffer = scene->casting->client_acts ? 16384 : 0;
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->other);
+	peer_send(scene->actor, 2 * LARGE);
+	peer_wait_stuck(scene->actor);
+	let_pass(CLOSE_MS + 200);
+	before = now_ms();
+	peer_rst_now(scene->actor);
+	(void)scene_expect_relay(scene, "actor-end=reset other-end=sink-gone first=actor");
+	/* Both clocks tell whole milliseconds. */
+	ck_assert_uint_ge(now_ms() - before, CLOSE_MS - 2);
+	peer_resume(scene->other);
+	peer_expect(scene->other, "data:* rst");
+}
+END_TEST
+
 START_TEST(an_abort_waits_for_one_who_vanished_so_long_and_no_longer)
 {
 	struct scene *scene = scene_open(&casting_any[_i]);
@@ -237,6 +273,7 @@ int main(void)
 	scene_last(half);
 	tcase_add_loop_test(closing, an_abort_waits_for_a_slow_reader_so_long_and_no_longer, 0,
 	                    CASTINGS);
+	tcase_add_loop_test(closing, a_slow_reader_has_its_time_from_the_abort_on, 2, 6);
 	tcase_add_loop_test(closing, an_abort_waits_for_one_who_vanished_so_long_and_no_longer, 0,
 	                    CASTINGS);
 	tcase_add_loop_test(closing, a_good_end_waits_for_one_who_vanished_so_long_and_no_longer, 0,
