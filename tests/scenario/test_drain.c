@@ -11,7 +11,10 @@
 #include "pump.h"
 #include "scene.h"
 
-enum { LARGE = 8 << 20 };
+enum {
+	LARGE = 8 << 20,
+	ANSWER = 40000, /* more than fits where there is little room, less than a queue */
+};
 
 static void open_patient_stage(void)
 {
@@ -82,6 +85,40 @@ START_TEST(a_half_closed_transfer_is_cut_too)
 	peer_expect(scene->actor, "rst");
 	(void)scene_expect_relay(scene, "actor-end=end other-end=drain");
 	expect_stopped();
+}
+END_TEST
+
+START_TEST(an_answer_that_is_on_its_way_survives_the_cut)
+{
+	struct scene *scene = scene_begin(&casting_any[_i]);
+	const char *line;
+	bool client_acts = scene->casting->client_acts;
+
+	scene->client_setup.receive_buffer = client_acts ? 4096 : 0;
+	scene->backend_setup.receive_buffer = client_acts ? 0 : 4096;
+	/* A plain client's is connected to before we are let in. */
+	door_set_setup(scene->door, &scene->backend_setup);
+	scene_connect(scene);
+	scene_join(scene);
+	peer_pause(scene->actor);
+	peer_send(scene->other, ANSWER);
+	peer_end(scene->other);
+	peer_wait_sent(scene->other);
+	/* The upload goes on: by the turns that it takes the answer's end is told. */
+	for (size_t i = 1; i <= 3; i++) {
+		peer_send(scene->actor, 1);
+		peer_wait_data(scene->other, i);
+	}
+	daemon_signal(stage_daemon(), SIGTERM);
+	line = scene_expect_relay(scene,
+	                          "actor-end=drain other-end=end first=other actor-sent=3 "
+	                          "other-sent=%d",
+	                          ANSWER);
+	ck_assert_uint_gt(scene_number(line, client_acts ? "down-unacked" : "up-unacked"), 0);
+	peer_expect(scene->other, "data:3 rst");
+	expect_stopped();
+	peer_resume(scene->actor);
+	peer_expect(scene->actor, "data:%d end", ANSWER);
 }
 END_TEST
 
@@ -184,6 +221,7 @@ int main(void)
 	tcase_add_checked_fixture(impatient, open_impatient_stage, tear_down);
 	tcase_add_loop_test(impatient, a_transfer_is_cut_at_the_deadline, 0, CASTINGS);
 	tcase_add_loop_test(impatient, a_half_closed_transfer_is_cut_too, 0, CASTINGS);
+	tcase_add_loop_test(impatient, an_answer_that_is_on_its_way_survives_the_cut, 0, CASTINGS);
 	suite_add_tcase(suite, impatient);
 	return scene_run(suite);
 }
