@@ -13,6 +13,7 @@
 
 enum {
 	LARGE = 8 << 20,
+	MANY = 200,     /* who wait at once: more than are let in until we hear of a signal */
 	ANSWER = 40000, /* more than fits where there is little room, less than a queue */
 };
 
@@ -24,6 +25,13 @@ static void open_patient_stage(void)
 static void open_impatient_stage(void)
 {
 	stage_open(&(struct stage_config){ .global = "drain-timeout = 300ms" });
+}
+
+/* No idle ones are ended meanwhile, and one has to let all of them in. */
+static void open_even_stage(void)
+{
+	stage_open(&(struct stage_config){
+		.global = "drain-timeout = 60s\ndrain-spread = no\nworkers = 1" });
 }
 
 static void tear_down(void)
@@ -198,6 +206,48 @@ START_TEST(a_handshake_may_still_succeed)
 }
 END_TEST
 
+/* Every thread of it stands still. */
+static void freeze(void)
+{
+	siginfo_t info;
+
+	daemon_signal(stage_daemon(), SIGSTOP);
+	ck_assert_int_eq(waitid(P_ALL, 0, &info, WSTOPPED), 0);
+}
+
+START_TEST(all_who_wait_to_be_let_in_are_served)
+{
+	struct scene *scene = scene_begin(&casting_plain[2]);
+	struct peer *clients[MANY];
+
+	freeze();
+	for (size_t i = 0; i < MANY; i++) {
+		scene_connect(scene);
+		clients[i] = scene->client;
+		peer_open(clients[i]); /* its kernel says so, and ours */
+	}
+	daemon_signal(stage_daemon(), SIGTERM);
+	daemon_signal(stage_daemon(), SIGCONT);
+	for (size_t i = 0; i < MANY; i++) {
+		peer_send(clients[i], 100);
+		peer_end(clients[i]);
+	}
+	for (size_t i = 0; i < MANY; i++) {
+		struct peer *backend = door_accept(scene->door);
+
+		peer_expect(backend, "data:100 end");
+		peer_send(backend, 200);
+		peer_end(backend);
+	}
+	for (size_t i = 0; i < MANY; i++)
+		peer_expect(clients[i], "data:200 end");
+	expect_stopped();
+	ck_assert_uint_eq(
+		daemon_count_log(stage_daemon(), "event=relay client-end=fin backend-end=fin"),
+		MANY);
+}
+END_TEST
+
 START_TEST(one_without_relays_stops_at_once)
 {
 	daemon_stop(stage_daemon());
@@ -208,6 +258,7 @@ int main(void)
 {
 	Suite *suite = suite_create("drain");
 	TCase *patient = tcase_create("drain-timeout is long");
+	TCase *even = tcase_create("drain-spread is off");
 	TCase *impatient = tcase_create("drain-timeout is short");
 
 	tcase_add_checked_fixture(patient, open_patient_stage, tear_down);
@@ -218,6 +269,9 @@ int main(void)
 	tcase_add_loop_test(patient, a_handshake_may_still_succeed, 0, CASTINGS_TLS_CLIENT);
 	tcase_add_test(patient, one_without_relays_stops_at_once);
 	suite_add_tcase(suite, patient);
+	tcase_add_checked_fixture(even, open_even_stage, tear_down);
+	tcase_add_test(even, all_who_wait_to_be_let_in_are_served);
+	suite_add_tcase(suite, even);
 	tcase_add_checked_fixture(impatient, open_impatient_stage, tear_down);
 	tcase_add_loop_test(impatient, a_transfer_is_cut_at_the_deadline, 0, CASTINGS);
 	tcase_add_loop_test(impatient, a_half_closed_transfer_is_cut_too, 0, CASTINGS);
