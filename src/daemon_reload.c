@@ -371,16 +371,15 @@ void daemon_settle(struct daemon *daemon)
 	/* Who drains has told the service manager so. */
 	if (daemon->told == WORKER_GO_ON)
 		daemon_notify_serving(daemon, NULL, NULL);
-	/* An heir that is told to end by now leaves all as it was, and hears no such word from us.
-	 */
-	if (old == NULL && daemon->told == WORKER_GO_ON) {
-		inherited_remove();
-		generation_adopt(daemon->generation);
-		upgrade_finish();
-	}
 	if (old == NULL) {
 		inherited_drop();
 		daemon_warn_of_unreadable(daemon);
+	}
+	/* An heir that is told to end by now leaves all as it was, and hears no such word from us.
+	 */
+	if (old == NULL && daemon->told == WORKER_GO_ON) {
+		generation_adopt(daemon->generation);
+		upgrade_finish();
 	}
 	if (daemon->reload_due)
 		daemon_ask_to_reload(daemon);

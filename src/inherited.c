@@ -157,13 +157,6 @@ static void inherited_close(bool all)
 	}
 }
 
-void inherited_remove(void)
-{
-	for (size_t i = 0; i < n_inherited; i++)
-		if (inherited[i].fd >= 0 && strncmp(inherited[i].name, "unix:", 5) == 0)
-			(void)unlink(inherited[i].name + 5); /* gone is good, too */
-}
-
 void inherited_drop(void)
 {
 	inherited_close(false);

@@ -28,9 +28,7 @@ unsigned inherited_count_addresses(const char *name);
 /* A descriptor of that name, the caller's from here on. -1: there is none, or errno says why. */
 int inherited_take(const char *name);
 
-/* Removes Unix sockets that the process before had made, for us to remove, and we do not want. */
-void inherited_remove(void);
-/* Closes what it had and we do not want. */
+/* Closes what the process before had and we do not want. */
 void inherited_drop(void);
 
 /* Closes everything. */

@@ -246,14 +246,6 @@ class Upgrade(Checks):
             client.connect(self.path('socket'))
             self.expect_echo(client)
 
-    def test_a_unix_socket_that_the_new_program_does_not_want_goes(self):
-        self.start_at_path()
-        pathlib.Path(self.path('adieu.conf')).write_text(
-            self.plain_listener('a', self.backend.address))
-        self.upgrade()
-        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
-        self.assertFalse(os.path.exists(self.path('socket')))
-
     def test_a_unix_socket_stays_when_the_new_program_fails(self):
         self.start_at_path()
         config = pathlib.Path(self.path('adieu.conf'))
