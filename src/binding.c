@@ -21,7 +21,9 @@ struct binding {
 	struct address asked;
 	struct address bound;   /* the port is known */
 	bool passed;            /* by the process before us */
-	bool made;              /* a Unix socket that is ours to remove */
+	bool made;              /* a Unix socket that is ours to remove: this file */
+	dev_t dev;
+	ino_t ino;
 	unsigned n_workers;
 	struct {
 		int fd;         /* -1: none */
@@ -61,21 +63,58 @@ static int binding_open(const struct address *address, bool shared)
 	return -1;
 }
 
-/* A socket file that nobody listens on any more is left over: from a crash, or by us. */
+/* What connect(2) says where nobody may be listening: 0, or errno. */
+static int binding_knock(const struct address *address)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int error = errno;
+
+	if (fd < 0)
+		return error;
+	error = connect(fd, &address->any, address->len) != 0 ? errno : 0;
+	(void)close(fd);
+	return error;
+}
+
+/* A socket file that nobody listens on any more is left over from a crash. */
 static void binding_remove_stale(const struct address *address)
 {
 	struct stat status;
-	int fd;
 
-	if (lstat(address->un.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode))
-		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
 	/* bind() says so if it cannot be removed. */
-	if (connect(fd, &address->any, address->len) != 0 && errno == ECONNREFUSED)
+	if (lstat(address->un.sun_path, &status) == 0 && S_ISSOCK(status.st_mode) &&
+	    binding_knock(address) == ECONNREFUSED)
 		(void)unlink(address->un.sun_path);
-	(void)close(fd);
+}
+
+/* The file that is there by now is the one to be removed. */
+static void binding_own_file(struct binding *binding)
+{
+	struct stat status;
+
+	binding->made = lstat(binding->bound.un.sun_path, &status) == 0;
+	if (binding->made) {
+		binding->dev = status.st_dev;
+		binding->ino = status.st_ino;
+	}
+}
+
+/*
+ * Once nobody of ours listens there. Another daemon may: started meanwhile, it has found
+ * our file stale and put its own there, perhaps with the number that ours had.
+ */
+static void binding_remove_file(const struct binding *binding)
+{
+	const char *path = binding->bound.un.sun_path;
+	struct stat status;
+	int error;
+
+	if (lstat(path, &status) != 0 || status.st_dev != binding->dev ||
+	    status.st_ino != binding->ino)
+		return;
+	error = binding_knock(&binding->bound);
+	if (error != 0 && error != EAGAIN)
+		(void)unlink(path); /* gone is good, too */
 }
 
 /*
@@ -176,7 +215,8 @@ static bool binding_open_all(struct binding *binding)
 	if (fd < 0)
 		return false;
 	binding->slots[0].fd = fd;
-	binding->made = is_unix;
+	if (is_unix)
+		binding_own_file(binding);
 	if (!is_unix && getsockname(fd, &address->any, &len) != 0)
 		return false;
 	for (unsigned worker = 1; worker < binding->n_workers; worker++) {
@@ -230,6 +270,11 @@ bool binding_is_for(const struct binding *binding, const struct address *address
 	       address_equal(&binding->asked, address);
 }
 
+bool binding_is_shared(const struct binding *binding)
+{
+	return binding->asked.any.sa_family == AF_UNSPEC;
+}
+
 int binding_take(struct binding *binding, unsigned worker)
 {
 	if (binding->slots[worker].taken)
@@ -261,8 +306,8 @@ void binding_disown(struct binding *binding)
 
 void binding_adopt(struct binding *binding)
 {
-	if (binding->passed)
-		binding->made = binding->bound.any.sa_family == AF_UNIX;
+	if (binding->passed && binding->bound.any.sa_family == AF_UNIX)
+		binding_own_file(binding);
 }
 
 static void binding_log_address(const struct binding *binding, struct log_line *line,
@@ -306,9 +351,7 @@ void binding_free(struct binding *binding)
 	for (unsigned i = 0; i < binding->n_workers; i++)
 		if (binding->slots[i].fd >= 0 && !binding->slots[i].taken)
 			(void)close(binding->slots[i].fd);
-	/* Another daemon may listen there by now, which found it as it is between these two lines.
-	 */
 	if (binding->made)
-		binding_remove_stale(&binding->bound);
+		binding_remove_file(binding);
 	free(binding);
 }

@@ -28,6 +28,9 @@ struct binding *binding_new(const struct address *address, unsigned n_workers, c
 /* True when it was made for this address of a configuration. */
 bool binding_is_for(const struct binding *binding, const struct address *address);
 
+/* Its descriptors are one socket, which all workers listen on: a service manager's. */
+bool binding_is_shared(const struct binding *binding);
+
 /* The descriptor for a worker, who has to close it; -1 when it was taken before. */
 int binding_take(struct binding *binding, unsigned worker);
 

@@ -396,6 +396,20 @@ class Service(harness.Checks):
 
     # ---- privileges ----
 
+    def test_who_became_somebody_else_removes_its_unix_socket_all_the_same(self):
+        if os.geteuid() != 0:
+            self.skipTest('only root can become nobody')
+        os.mkdir(self.path('sockets'))
+        os.chown(self.path('sockets'), pwd.getpwnam('nobody').pw_uid, -1)
+        path = self.path('sockets/a')
+        self.adieu = self.start('[global]\nuser = nobody\n'
+                                + self.plain_listener('a', self.backend.address).replace(
+                                    'bind = 127.0.0.1:0', f'bind = unix:{path}'))
+        self.assertTrue(os.path.exists(path))
+        self.adieu.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.adieu.process.wait(harness.PATIENCE), 0)
+        self.assertFalse(os.path.exists(path))
+
     def test_root_opens_what_it_has_to_and_is_somebody_else_for_good(self):
         if os.geteuid() != 0:
             self.skipTest('only root can become nobody')
