@@ -375,11 +375,13 @@ void daemon_settle(struct daemon *daemon)
 		inherited_drop();
 		daemon_warn_of_unreadable(daemon);
 	}
-	/* An heir that is told to end by now leaves all as it was, and hears no such word from us.
-	 */
+	/* An heir that is told to end by now, while the one before it still serves, leaves it to
+	 * that. */
 	if (old == NULL && daemon->told == WORKER_GO_ON) {
 		generation_adopt(daemon->generation);
 		upgrade_finish();
+	} else if (old == NULL) {
+		upgrade_give_up("was told to end before it was ready");
 	}
 	if (daemon->reload_due)
 		daemon_ask_to_reload(daemon);

@@ -38,6 +38,8 @@ static void daemon_let_go_of_heir(struct daemon *daemon)
 static void daemon_outlive_heir(struct daemon *daemon, const char *reason)
 {
 	daemon_say_upgrade(LEVEL_ERROR, "failed", reason, daemon->heir.pid);
+	if (daemon->heir.serves)
+		generation_set_backlogs(daemon->generation);
 	daemon_let_go_of_heir(daemon);
 	daemon_keep_tickets(daemon);
 	if (daemon->told != WORKER_GO_ON)
@@ -71,6 +73,7 @@ static void daemon_let_heir_serve(struct daemon *daemon)
 	struct upgrade_answer answer = { .yes = 1 };
 
 	daemon_give_tickets(daemon, &answer);
+	atomic_store(&daemon->common.had_heir, true);
 	daemon->heir.serves = true;
 	upgrade_answer(&daemon->heir, &answer);
 	explicit_bzero(&answer, sizeof(answer));

@@ -231,6 +231,7 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
 			point->fd = listener_give_up(old[k], point->binding);
 		listener_set_options(listener->config, point->fd);
 		point->is_new = true;
+		point->is_shared = binding_is_shared(point->binding);
 		point->watch = (struct watch){ .tell = listener_on_event, .owner = point };
 	}
 	listener_watch(listener);

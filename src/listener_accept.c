@@ -100,6 +100,13 @@ static bool listener_lost_one(int error)
 	}
 }
 
+/* What it has inherited need not be what we have set on the listening descriptor. */
+static bool listener_is_unsure(const struct accept_point *point)
+{
+	return point->is_new || point->is_shared ||
+	       atomic_load(&point->listener->worker->common->had_heir);
+}
+
 bool listener_accept(struct accept_point *point)
 {
 	struct listener *listener = point->listener;
@@ -108,7 +115,7 @@ bool listener_accept(struct accept_point *point)
 	int fd = accept4(point->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
-		if (point->is_new)
+		if (listener_is_unsure(point))
 			listener_set_options(listener->config, fd);
 		if (listener->paused) {
 			listener->paused = false;

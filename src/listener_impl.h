@@ -14,6 +14,7 @@ struct accept_point {
 	struct watch watch;
 	int fd;   /* -1: another listener has it */
 	bool is_new; /* somebody may wait there since before its options were ours */
+	bool is_shared; /* with workers whose options may be others, during a reload */
 };
 
 struct listener {

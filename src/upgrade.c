@@ -390,13 +390,26 @@ void upgrade_complain(const char *reason, size_t len)
 		upgrade_send(fd, &word);
 }
 
+static void upgrade_hang_up(void)
+{
+	const int fd = upgrade_find_socket();
+
+	if (fd >= 0)
+		(void)close(fd);
+	(void)unsetenv(upgrade_socket_name); /* cannot fail */
+}
+
 void upgrade_finish(void)
 {
 	const int fd = upgrade_find_socket();
 
-	if (fd < 0)
-		return;
-	upgrade_say(fd, UPGRADE_READY, 0);
-	(void)close(fd);
-	(void)unsetenv(upgrade_socket_name); /* cannot fail */
+	if (fd >= 0)
+		upgrade_say(fd, UPGRADE_READY, 0);
+	upgrade_hang_up();
+}
+
+void upgrade_give_up(const char *reason)
+{
+	upgrade_complain(reason, strlen(reason));
+	upgrade_hang_up();
 }

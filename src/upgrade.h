@@ -95,7 +95,11 @@ enum upgrade_verdict {
 	UPGRADE_ALONE, /* nobody is there to ask */
 };
 
+/* True until upgrade_finish() or upgrade_give_up(). */
 bool upgrade_is_heir(void);
+
+/* Served, or was about to, and does not any more: who started us hears why, and goes on. */
+void upgrade_give_up(const char *reason);
 
 /* Before anybody is accepted; waits. With UPGRADE_YES there is an answer to be wiped. */
 enum upgrade_verdict upgrade_ask(struct upgrade_answer *answer);

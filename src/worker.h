@@ -58,6 +58,7 @@ struct common {
 	atomic_uint max_connections;
 	atomic_uint max_handshakes;     /* in one worker; 0: no limit */
 	atomic_uint_fast64_t spread; /* drain: milliseconds to end idle relays in; 0: leave them */
+	atomic_bool had_heir; /* which may have set other options on our listening descriptors */
 	atomic_uint n_connections; /* accepted and not yet let go */
 	atomic_uint_fast64_t last_id;
 	int turned_fd; /* eventfd: a worker has turned to its handover */
@@ -99,6 +100,7 @@ struct worker {
 	struct alarm spread_alarm; /* while draining */
 	uint64_t spread_until;
 	uint64_t spread_debt; /* parts of relays that are due to be ended */
+	uint64_t spread_owing; /* idle ones that the last look found owing */
 	struct log_limit truncations; /* lines of the last second */
 	struct log_limit refusals;
 	struct log_limit server_news;

@@ -21,6 +21,8 @@ static uint64_t worker_count_due(struct worker *worker)
 
 	TAILQ_FOREACH(relay, &worker->relays, link)
 	n_idle += relay_is_idle(relay);
+	/* Of those some may not go yet; the others are to have all of the time. */
+	n_idle -= n_idle < worker->spread_owing ? n_idle : worker->spread_owing;
 	worker->spread_debt += n_idle * WORKER_SPREAD_MS * WHOLE / left;
 	due = worker->spread_debt / WHOLE;
 	worker->spread_debt %= WHOLE;
@@ -34,12 +36,16 @@ static void worker_on_spread(void *arg)
 	struct relay *relay = TAILQ_FIRST(&worker->relays);
 
 	poller_set(&worker->poller, &worker->spread_alarm, poller_now() + WORKER_SPREAD_MS);
+	if (due > 0)
+		worker->spread_owing = 0;
 	while (relay != NULL && due > 0) {
 		struct relay *next = TAILQ_NEXT(relay, link);
 
 		/* What one that looks idle has sent may be on its way for long, to a slow reader.
 		 */
-		if (relay_is_idle(relay) && relay_owes_nothing(relay)) {
+		if (relay_is_idle(relay) && !relay_owes_nothing(relay)) {
+			worker->spread_owing++;
+		} else if (relay_is_idle(relay)) {
 			relay_kill(relay, (struct ending){ .kind = ENDING_DRAIN });
 			due--;
 		}
