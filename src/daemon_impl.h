@@ -66,7 +66,7 @@ struct daemon {
 
 /* ---- daemon_readable.c ---- */
 
-/* With `user`: warns of each file that a reload will not be able to read. */
+/* With `user`: warns of what the configuration names and a reload will not be able to read. */
 void daemon_warn_of_unreadable(const struct daemon *daemon);
 
 /* ---- daemon_reload.c ---- */

@@ -10,16 +10,22 @@
 #include "daemon_impl.h"
 #include "log.h"
 
-static void daemon_try_file(const char *path)
+static void daemon_try(const char *path, int how)
 {
 	struct log_line line;
 
-	if (path == NULL || access(path, R_OK) == 0)
+	if (access(path, how) == 0)
 		return;
 	log_begin(&line, LEVEL_WARNING, "unreadable");
 	log_text(&line, "file", path);
 	log_text(&line, "reason", strerror(errno));
 	log_end(&line);
+}
+
+static void daemon_try_file(const char *path)
+{
+	if (path != NULL)
+		daemon_try(path, R_OK);
 }
 
 static void daemon_try_files(const struct text_list *paths)
@@ -39,7 +45,8 @@ static void daemon_try_listener_files(const struct listener_config *listener)
 	daemon_try_files(&listener->certs);
 	daemon_try_files(&listener->keys);
 	daemon_try_files(&listener->ocsps);
-	daemon_try_files(&listener->cert_dirs);
+	for (size_t i = 0; i < listener->cert_dirs.n; i++)
+		daemon_try(listener->cert_dirs.texts[i], R_OK | X_OK);
 	daemon_try_files(&listener->ticket_keys);
 	daemon_try_client_files(&listener->client);
 }

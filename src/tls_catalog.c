@@ -2,6 +2,7 @@
 #include "tls_catalog.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,7 +145,7 @@ static bool tls_catalog_try_found(struct tls_catalog_maker *maker, const char *c
 
 	if (credential != NULL)
 		return tls_catalog_add(maker, credential);
-	credential = tls_store_keep(maker->store, &source);
+	credential = tls_store_keep(maker->store, &source, maker->catalog->now);
 	if (credential != NULL) {
 		tls_catalog_say(maker, cert, "not_renewed", why);
 		return tls_catalog_add(maker, credential);
@@ -158,7 +159,10 @@ static bool tls_catalog_is_there(const char *path, bool folder)
 {
 	struct stat status;
 
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode) == folder;
+	if (stat(path, &status) == 0)
+		return S_ISDIR(status.st_mode) == folder;
+	/* One that cannot be reached is there, and is told of when it is to be read. */
+	return !folder && errno != ENOENT && errno != ENOTDIR;
 }
 
 /* NAME.pem, or NAME/fullchain.pem with its privkey.pem; anything else is none of ours. */

@@ -229,13 +229,16 @@ struct tls_credential *tls_store_get(struct tls_store *store, const struct tls_s
 	return found;
 }
 
-struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source)
+struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source,
+                                      time_t now)
 {
-	struct tls_credential *old = tls_store_find(store->previous, source);
+	struct tls_credential *kept = tls_store_find(store->previous, source);
 	char reason[TLS_REASON_ROOM];
 
-	if (old == NULL)
+	if (kept == NULL || kept->not_after <= now)
 		return NULL;
-	store->n_kept++;
-	return tls_store_add(store, tls_credential_hold(old), reason);
+	kept = tls_store_add(store, tls_credential_hold(kept), reason);
+	if (kept != NULL)
+		store->n_kept++;
+	return kept;
 }

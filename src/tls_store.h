@@ -31,9 +31,12 @@ struct tls_source {
 struct tls_credential *tls_store_get(struct tls_store *store, const struct tls_source *source,
                                      char *reason);
 
-/* The one that the store before had of them, whatever the files are now. NULL: none, or no memory.
+/*
+ * The one that the store before had of them, whatever the files are now, unless it has
+ * expired. NULL: none, or no memory.
  */
-struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source);
+struct tls_credential *tls_store_keep(struct tls_store *store, const struct tls_source *source,
+                                      time_t now);
 
 /* What loads them; not after tls_store_settle(). */
 struct tls_loader *tls_store_loader(struct tls_store *store);
