@@ -141,9 +141,9 @@ static const char *address_unresolved(int error)
 }
 
 /* What the kernel would only call an invalid argument. NULL: nothing is wrong with it. */
-static const char *address_judge_in6(const struct sockaddr_in6 *in6)
+static const char *address_judge_in6(const struct sockaddr_in6 *in6, enum address_use use)
 {
-	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+	if (use == ADDRESS_TO_BIND && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
 		return "is an IPv4 address, and has to be written as one";
 	if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) && in6->sin6_scope_id == 0)
 		return "needs an interface, as in [fe80::1%eth0]:443";
@@ -152,7 +152,7 @@ static const char *address_judge_in6(const struct sockaddr_in6 *in6)
 
 /* A name, or, between brackets, an IPv6 address, for the sake of its %scope. */
 static const char *address_resolve(const char *host, uint16_t port, bool brackets,
-                                   struct address **list, size_t *n)
+                                   enum address_use use, struct address **list, size_t *n)
 {
 	const struct addrinfo hints = {
 		.ai_family = brackets ? AF_INET6 : AF_UNSPEC,
@@ -169,7 +169,7 @@ static const char *address_resolve(const char *host, uint16_t port, bool bracket
 	if (error != 0)
 		return brackets ? "is not an IPv6 address" : address_unresolved(error);
 	reason = brackets ? address_judge_in6(
-				    (const struct sockaddr_in6 *)(const void *)found->ai_addr)
+				    (const struct sockaddr_in6 *)(const void *)found->ai_addr, use)
 	                  : NULL;
 	if (reason == NULL)
 		reason = address_copy_found(found, list, n);
@@ -198,7 +198,8 @@ static const char *address_parse_in(const char *host, uint16_t port, struct addr
 }
 
 /* Cuts host. */
-static const char *address_parse_host(char *host, uint16_t port, struct address **list, size_t *n)
+static const char *address_parse_host(char *host, uint16_t port, enum address_use use,
+                                      struct address **list, size_t *n)
 {
 	size_t len = strlen(host);
 
@@ -206,13 +207,13 @@ static const char *address_parse_host(char *host, uint16_t port, struct address 
 		return "has a \"*\": every address is just \":PORT\"";
 	if (host[0] == '[' && host[len - 1] == ']') {
 		host[len - 1] = '\0';
-		return address_resolve(host + 1, port, true, list, n);
+		return address_resolve(host + 1, port, true, use, list, n);
 	}
 	if (strchr(host, ':') != NULL)
 		return "needs brackets around its IPv6 address, as in [::1]:443";
 	if (address_is_numeric(host))
 		return address_parse_in(host, port, list, n);
-	return address_resolve(host, port, false, list, n);
+	return address_resolve(host, port, false, use, list, n);
 }
 
 const char *address_parse(const char *text, enum address_use use, struct address **list, size_t *n)
@@ -245,7 +246,7 @@ const char *address_parse(const char *text, enum address_use use, struct address
 		return "has too long a host name";
 	memcpy(host, text, len);
 	host[len] = '\0';
-	return address_parse_host(host, port, list, n);
+	return address_parse_host(host, port, use, list, n);
 }
 
 static const char *address_text_in6(const struct sockaddr_in6 *in6, char *room)

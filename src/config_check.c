@@ -319,10 +319,14 @@ static bool check_leads_to(const struct address *server, const struct address *b
 
 	if (address_equal(server, bind))
 		return true;
-	if (bind->any.sa_family == AF_INET6 && bind->dual_stack && address_is_loopback(server)) {
-		same = *bind;
-		same.in6.sin6_port = server->any.sa_family == AF_INET ? server->in.sin_port
-		                                                      : server->in6.sin6_port;
+	if (bind->any.sa_family == AF_INET6 && address_is_loopback(server) &&
+	    (bind->dual_stack || server->any.sa_family == AF_INET6)) {
+		const in_port_t port = server->any.sa_family == AF_INET ? server->in.sin_port
+		                                                        : server->in6.sin6_port;
+
+		same.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+			                          .sin6_addr = in6addr_any,
+			                          .sin6_port = port };
 	} else if (bind->any.sa_family == AF_INET && address_is_loopback(server)) {
 		same.in.sin_addr.s_addr = INADDR_ANY;
 	}

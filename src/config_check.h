@@ -26,8 +26,8 @@ void config_check_versions(struct draft *draft, const struct draft_section *sect
 void config_check_lists(struct draft *draft, const struct draft_section *section);
 
 /*
- * Refuses listeners that are their own backend, and warns of backends that nobody uses.
- * A route without listeners is an error already.
+ * Refuses listeners that are their own `backend` (routes are not looked at), and warns of backends
+ * that nobody uses. A route without listeners is an error already.
  */
 void config_check_use(struct draft *draft, const struct config *config);
 

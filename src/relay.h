@@ -116,8 +116,8 @@ bool relay_start(struct listener *listener, struct worker *worker, int fd,
                  const union peer_address *peer, bool counted, uint64_t id);
 
 /*
- * True when it carries nothing, has not for a second, and nobody waits for an answer, as
- * far as one can tell: the server said something after the client did, and neither has ended.
+ * True when it carries nothing, neither side has ended, and it has been so for a second; for ten
+ * if the client spoke last, who may wait for an answer.
  */
 bool relay_is_idle(const struct relay *relay);
 /* True when its peers' kernels have all that they were sent. Four system calls. */

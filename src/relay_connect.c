@@ -71,6 +71,13 @@ static void relay_note_failure(struct relay *relay, const char *refusal)
 		relay_log_server_news(relay, refusal);
 }
 
+/* Each has a connect-timeout of its own, also if there is no room yet where it listens. */
+static void relay_begin_server(struct relay *relay)
+{
+	relay->since = poller_now();
+	relay->pause = 0;
+}
+
 static enum relay_verdict relay_try_next(struct relay *relay)
 {
 	const struct tls_facts *client = socket_tls_facts(relay->client);
@@ -92,6 +99,7 @@ static enum relay_verdict relay_try_next(struct relay *relay)
 			return RELAY_WAITS;
 		case BACKEND_FAILED:
 			relay_note_failure(relay, relay_reason_of_errno(errno));
+			relay_begin_server(relay);
 			continue;
 		case BACKEND_EXHAUSTED: return relay_refuse(relay);
 		}
@@ -105,11 +113,9 @@ enum relay_verdict relay_connect_begin(struct relay *relay)
 	return relay_try_next(relay);
 }
 
-/* The next one has a connect-timeout of its own, also if there is no room yet where it listens. */
 static enum relay_verdict relay_move_on(struct relay *relay)
 {
-	relay->since = poller_now();
-	relay->pause = 0;
+	relay_begin_server(relay);
 	return relay_try_next(relay);
 }
 

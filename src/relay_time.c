@@ -28,11 +28,11 @@ static bool relay_is_half_closed(const struct relay *relay)
 
 bool relay_is_idle(const struct relay *relay)
 {
-	enum { QUIET = 1000 }; /* milliseconds */
+	enum { QUIET = 1000, ASKED = 10000 }; /* milliseconds */
 
-	return relay->state == RELAY_CARRYING && !relay->queued && !relay->asked &&
-	       !relay_is_half_closed(relay) && socket_unsent(relay->client) == 0 &&
-	       socket_unsent(relay->backend) == 0 && poller_now() - relay->since >= QUIET;
+	return relay->state == RELAY_CARRYING && !relay->queued && !relay_is_half_closed(relay) &&
+	       socket_unsent(relay->client) == 0 && socket_unsent(relay->backend) == 0 &&
+	       poller_now() - relay->since >= (relay->asked ? ASKED : QUIET);
 }
 
 bool relay_owes_nothing(const struct relay *relay)

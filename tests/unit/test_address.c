@@ -53,6 +53,17 @@ START_TEST(a_port_alone_is_both_families)
 }
 END_TEST
 
+START_TEST(an_ipv4_address_in_an_ipv6_one_is_for_connecting)
+{
+	size_t n;
+
+	ck_assert_str_eq(round_trip("[::ffff:127.0.0.1]:80", ADDRESS_TO_BIND, &n),
+	                 "is an IPv4 address, and has to be written as one");
+	ck_assert_str_eq(round_trip("[::ffff:127.0.0.1]:80", ADDRESS_TO_CONNECT, &n),
+	                 "127.0.0.1:80");
+}
+END_TEST
+
 START_TEST(port_0_is_for_binding)
 {
 	size_t n;
@@ -102,7 +113,6 @@ START_TEST(what_is_no_address_is_told)
 		{ "[127.0.0.1]:80", "is not an IPv6 address" },
 		{ "[]:80", "is not an IPv6 address" },
 		{ "[*]:80", "has a \"*\": every address is just \":PORT\"" },
-		{ "[::ffff:127.0.0.1]:80", "is an IPv4 address, and has to be written as one" },
 		{ "[fe80::1]:80", "needs an interface, as in [fe80::1%eth0]:443" },
 		{ "https://127.0.0.1:80", "is a URL: an address is only host:port" },
 		{ "[localhost]:80", "is not an IPv6 address" },
@@ -206,6 +216,7 @@ int main(void)
 
 	tcase_add_test(tcase, what_is_parsed_is_written_the_same);
 	tcase_add_test(tcase, a_port_alone_is_both_families);
+	tcase_add_test(tcase, an_ipv4_address_in_an_ipv6_one_is_for_connecting);
 	tcase_add_test(tcase, port_0_is_for_binding);
 	tcase_add_test(tcase, names_are_resolved_as_the_system_does);
 	tcase_add_test(tcase, what_is_no_address_is_told);

@@ -48,6 +48,8 @@ static const struct {
 	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
 	{ "[listener:a]\nmode = tcp\nbind = :9\nbackend = [::1]:9\n",
 	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
+	{ "[listener:a]\nmode = tcp\nbind = [::]:9\nbackend = [::1]:9\n",
+	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
 	{ "[listener:a]\nmode = tcp\nbind = :9\nbackend = b\n"
 	  "[backend:b]\nserver = 127.0.0.2:8, 127.0.0.2:9\n",
 	  "f:1: [listener:a]: is its own backend: each connection would make another\n" },
