@@ -181,9 +181,11 @@ struct listener *listener_new(struct generation *generation, const struct listen
 	listener->n_points = config->n_binds;
 	listener->resume = (struct alarm){ .ring = listener_on_resume, .owner = listener };
 	for (size_t i = 0; i < listener->n_points; i++)
-		listener->points[i] = (struct accept_point){ .listener = listener,
-			                                     .binding = bindings[i],
-			                                     .fd = binding_take(bindings[i], n) };
+		listener->points[i] =
+			(struct accept_point){ .listener = listener,
+			                       .binding = bindings[i],
+			                       .fd = binding_take(bindings[i], n),
+			                       .is_shared = binding_is_shared(bindings[i]) };
 	if (listener_load(listener, supply, reason))
 		return listener;
 	listener_free(listener);
@@ -231,7 +233,6 @@ void listener_open(struct listener *listener, struct listener *const *old, size_
 			point->fd = listener_give_up(old[k], point->binding);
 		listener_set_options(listener->config, point->fd);
 		point->is_new = true;
-		point->is_shared = binding_is_shared(point->binding);
 		point->watch = (struct watch){ .tell = listener_on_event, .owner = point };
 	}
 	listener_watch(listener);
