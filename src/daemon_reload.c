@@ -375,8 +375,7 @@ void daemon_settle(struct daemon *daemon)
 		inherited_drop();
 		daemon_warn_of_unreadable(daemon);
 	}
-	/* An heir that is told to end by now, while the one before it still serves, leaves it to
-	 * that. */
+	/* An heir that is told to end by now leaves it to the one before, which still serves. */
 	if (old == NULL && daemon->told == WORKER_GO_ON) {
 		generation_adopt(daemon->generation);
 		upgrade_finish();

@@ -216,8 +216,7 @@ bool daemon_inherit(struct daemon *daemon, char *reason)
 {
 	const char *why = NULL;
 
-	/* Who has us end before we serve wants the one before us to go on, who does when we have.
-	 */
+	/* Whoever has us end before we serve wants the one before us to go on; it does. */
 	daemon->asking = upgrade_is_heir();
 	if (!daemon->asking || !daemon_hears_of_end(daemon))
 		why = daemon_ask_to_serve(daemon);

@@ -275,8 +275,7 @@ static void seccomp_allow_ioctls(struct seccomp_program *program, enum sandbox_r
 	}
 }
 
-/* No F_SETOWN, F_SETSIG and O_ASYNC, by which the kernel sends signals to anybody of the account.
- */
+/* But for F_SETOWN, F_SETSIG and O_ASYNC: the kernel signals anybody of the account by them. */
 static void seccomp_allow_fcntl(struct seccomp_program *program, const char *name)
 {
 	static const uint32_t commands[] = { F_DUPFD_CLOEXEC, F_GETFD,      F_SETFD,

@@ -41,8 +41,7 @@ static void worker_on_spread(void *arg)
 	while (relay != NULL && due > 0) {
 		struct relay *next = TAILQ_NEXT(relay, link);
 
-		/* What one that looks idle has sent may be on its way for long, to a slow reader.
-		 */
+		/* What was sent may be on its way to a slow reader for long. */
 		if (relay_is_idle(relay) && !relay_owes_nothing(relay)) {
 			worker->spread_owing++;
 		} else if (relay_is_idle(relay)) {
